@@ -1,0 +1,107 @@
+//! Names on their way to C.
+
+use std::ffi::{CStr, CString, c_char};
+
+use crate::{Error, Result};
+
+const INLINE: usize = 256;
+
+/// A NUL-terminated copy of a name; short ones live on the stack.
+///
+/// Keep it in a binding for as long as C uses the pointer.
+pub struct CName(Storage);
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the point is to keep short names off the heap"
+)]
+enum Storage {
+    Stack([u8; INLINE]),
+    Heap(CString),
+}
+
+impl CName {
+    /// Copies `name`, which is the `what` of the C function `op`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the name holds a NUL byte: C would cut it there and act on another.
+    pub fn new(op: &'static str, what: &str, name: impl AsRef<[u8]>) -> Result<Self> {
+        let name = name.as_ref();
+        if let Some(at) = name.iter().position(|&byte| byte == 0) {
+            let shown = name.escape_ascii();
+            let hint = format!("the {what} \"{shown}\" holds a NUL byte at offset {at}");
+            return Err(Error::refused(op, libc::EINVAL, hint));
+        }
+        let mut inline = [0; INLINE];
+        Ok(Self(match inline.get_mut(..name.len()) {
+            Some(start) if name.len() < INLINE => {
+                start.copy_from_slice(name);
+                Storage::Stack(inline)
+            }
+            // The NUL check was above.
+            _ => Storage::Heap(CString::new(name).unwrap_or_default()),
+        }))
+    }
+
+    /// The pointer for C, valid as long as `self`.
+    pub fn as_ptr(&self) -> *const c_char {
+        match &self.0 {
+            Storage::Stack(bytes) => bytes.as_ptr().cast(),
+            Storage::Heap(string) => string.as_ptr(),
+        }
+    }
+}
+
+/// The text in a buffer that C filled, up to its first NUL or the buffer's end.
+///
+/// Bytes that are not UTF-8 become U+FFFD.
+pub fn text(buffer: &[u8]) -> String {
+    let bytes = CStr::from_bytes_until_nul(buffer).map_or(buffer, CStr::to_bytes);
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn c_bytes(name: &CName) -> &[u8] {
+        match &name.0 {
+            Storage::Stack(bytes) => CStr::from_bytes_until_nul(bytes).unwrap().to_bytes(),
+            Storage::Heap(string) => string.as_bytes(),
+        }
+    }
+
+    #[test]
+    fn keeps_every_length() {
+        for len in [0, 1, INLINE - 1, INLINE, INLINE + 1, 4096] {
+            let bytes = vec![b'x'; len];
+            assert_eq!(
+                c_bytes(&CName::new("f", "name", &bytes).unwrap()),
+                bytes,
+                "{len}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_nul_and_says_where() {
+        let error = CName::new("rados_stat", "object name", "a\0b")
+            .err()
+            .unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(
+            error
+                .to_string()
+                .contains(r#"object name "a\x00b" holds a NUL byte at offset 1"#)
+        );
+    }
+
+    #[test]
+    fn text_ends_at_nul_or_at_the_end() {
+        assert_eq!(text(b"ab\0cd"), "ab");
+        assert_eq!(text(b"abcd"), "abcd");
+        assert_eq!(text(b"a\xffb\0"), "a\u{fffd}b");
+        assert_eq!(text(b""), "");
+    }
+}
