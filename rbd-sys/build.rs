@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! Finds librbd and makes its declarations.
+
+fn main() {
+    ceph_build::sys(&ceph_build::RBD);
+}
