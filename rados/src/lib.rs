@@ -1,1 +1,65 @@
-//! Placeholder.
+//! Safe librados: connections to a Ceph cluster, pools and objects.
+//!
+//! A [`ConnBuilder`] becomes a [`Conn`], a `Conn` opens an [`IoCtx`] on a pool, and an `IoCtx`
+//! reads and writes objects. Each keeps what it came from alive, so they can be dropped in any
+//! order; all can be used from many threads at once.
+//!
+//! ```no_run
+//! fn main() -> rados::Result<()> {
+//!     let conn = rados::Conn::builder().default_config_file().connect()?;
+//!     let pool = conn.ioctx("rbd")?;
+//!     pool.write_full("greeting", b"hello")?;
+//!     let mut buffer = [0; 16];
+//!     let len = pool.read("greeting", &mut buffer, 0)?;
+//!     assert_eq!(&buffer[..len], b"hello");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Methods block unless they say otherwise. Every failure is an [`Error`], with a [`kind`] to
+//! decide by and the raw [`errno`] kept. Where a method lists no other error, it can fail with
+//! `NotConnected` in a forked child, and with `TimedOut` or `Blocklisted` when it asks the cluster.
+//!
+//! [`kind`]: Error::kind
+//! [`errno`]: Error::errno
+
+mod args;
+mod buffer;
+mod builder;
+mod command;
+mod conn;
+mod connect_failure;
+mod ffi;
+mod ioctx;
+mod list;
+mod name;
+mod object;
+mod pool;
+
+pub use builder::ConnBuilder;
+pub use ceph_core::{Errno, Error, ErrorKind, Result};
+pub use command::CommandOutput;
+pub use conn::{ClusterStat, Conn};
+pub use connect_failure::ConnectFailure;
+pub use ioctx::{IoCtx, PoolStat};
+pub use list::{ObjectEntry, ObjectIter};
+pub use name::Name;
+pub use object::ObjectStat;
+pub use pool::Force;
+/// The raw declarations, for C functions that are not wrapped here.
+pub use rados_sys as sys;
+
+/// The version that the running librados says it has: major, minor, extra.
+///
+/// It is 3.0.0 in every release of the last years, and tells nothing about what the library can do.
+///
+/// ```
+/// assert!(rados::version().0 >= 1);
+/// ```
+#[doc(alias = "rados_version")]
+pub fn version() -> (i32, i32, i32) {
+    let (mut major, mut minor, mut extra) = (0, 0, 0);
+    // SAFETY: the three integers are this function's.
+    unsafe { ffi::rados_version(&raw mut major, &raw mut minor, &raw mut extra) };
+    (major, minor, extra)
+}
