@@ -14,8 +14,8 @@ use bindgen::{BindgenError, EnumVariation, RustEdition, RustTarget};
 
 use crate::Library;
 use crate::compiler::Compiler;
+use crate::failure::Failure;
 use crate::find::Found;
-use crate::message::Failure;
 
 /// What bindgen met in a header.
 #[derive(Debug, Default)]
@@ -61,7 +61,8 @@ pub(crate) fn generate(
         // No constants: they are written by hand (`constants.rs`), since their values are fixed while their
         // spelling in the headers is not. An enum of a vendor's own is open like all others.
         .allowlist_function(format!("{}_.*", library.name))
-        .allowlist_type(format!("{}_.*|{}", library.name, library.other_types))
+        .allowlist_type("(rados|rbd|librbd)_.*|obj_watch_t|notify_(ack|timeout)_t")
+        .prepend_enum_name(false)
         .default_enum_style(EnumVariation::NewType {
             is_bitfield: false,
             is_global: true,

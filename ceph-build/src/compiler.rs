@@ -12,7 +12,7 @@ pub(crate) struct Compiler {
 }
 
 /// The variables that change what the compiler answers.
-pub(crate) const VARIABLES: [&str; 4] = ["CC", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH"];
+pub(crate) const VARIABLES: [&str; 5] = ["CC", "CFLAGS", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH"];
 
 impl Compiler {
     /// Asks the compiler of the target that is being built for.
@@ -58,10 +58,10 @@ fn lib_dirs(stdout: &str) -> Vec<PathBuf> {
         .lines()
         .find_map(|line| line.strip_prefix("libraries: ="));
     for dir in list.into_iter().flat_map(|list| list.split(':')) {
-        if let Ok(dir) = PathBuf::from(dir).canonicalize() {
-            if !dirs.contains(&dir) {
-                dirs.push(dir);
-            }
+        if let Ok(dir) = PathBuf::from(dir).canonicalize()
+            && !dirs.contains(&dir)
+        {
+            dirs.push(dir);
         }
     }
     dirs

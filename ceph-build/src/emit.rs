@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 
-use crate::message::Failure;
+use crate::failure::Failure;
 use crate::table::functions;
 use crate::{Library, RADOS, RBD};
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Library;
 use crate::compiler::Compiler;
-use crate::message::{Failure, Missing};
+use crate::failure::Failure;
+use crate::message::Missing;
 
 /// A library that was found.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ pub(crate) fn find(
     variables: &mut Vec<String>,
 ) -> Result<Found, Failure> {
     let target = env::var("TARGET").expect("Cargo sets TARGET");
+    variables.extend(["PKG_CONFIG", "PKG_CONFIG_PATH"].map(String::from));
     let mut vars = |name: &str| {
         spellings(&target, name).into_iter().find_map(|name| {
             let value = env::var_os(&name).filter(|value| !value.is_empty());

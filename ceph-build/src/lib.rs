@@ -20,7 +20,7 @@
 //! ```
 
 mod emit;
-mod message;
+mod failure;
 mod table;
 
 #[cfg(feature = "bindgen")]
@@ -29,6 +29,8 @@ mod bindings;
 mod compiler;
 #[cfg(feature = "bindgen")]
 mod find;
+#[cfg(feature = "bindgen")]
+mod message;
 #[cfg(feature = "bindgen")]
 mod symbols;
 #[cfg(feature = "bindgen")]
@@ -46,8 +48,6 @@ pub struct Library {
     pub name: &'static str,
     /// Its header, as it is included.
     pub header: &'static str,
-    /// Types of the header whose names do not begin with the library's own prefix.
-    other_types: &'static str,
     /// Its rows of the table, unparsed.
     table: &'static str,
 }
@@ -56,7 +56,6 @@ pub struct Library {
 pub const RADOS: Library = Library {
     name: "rados",
     header: "rados/librados.h",
-    other_types: "obj_watch_t|notify_(ack|timeout)_t",
     table: include_str!("../../api/rados.tsv"),
 };
 
@@ -64,7 +63,6 @@ pub const RADOS: Library = Library {
 pub const RBD: Library = Library {
     name: "rbd",
     header: "rbd/librbd.h",
-    other_types: "librbd_.*",
     table: include_str!("../../api/rbd.tsv"),
 };
 

@@ -1,45 +1,27 @@
 //! What a build says when it cannot go on.
 
-use std::fmt::{self, Write as _};
-use std::process;
+use std::fmt::Write as _;
 
-/// A reason to stop the build, as text for a person.
-#[derive(Debug)]
-pub(crate) struct Failure(pub(crate) String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Failure {
-    /// Ends the build script. Cargo shows what it wrote to standard error, last.
-    pub(crate) fn exit(&self) -> ! {
-        eprintln!("\n{self}");
-        process::exit(1)
-    }
-}
+use crate::Library;
+use crate::failure::Failure;
+use crate::find::Place;
 
 /// The commands that install all that a build needs, one line a family of distributions.
-#[cfg(feature = "bindgen")]
 const INSTALL: &str = "
   Debian, Ubuntu:        apt-get install librados-dev librbd-dev libclang-dev
   Fedora, RHEL, CentOS:  dnf install librados-devel librbd-devel clang-devel
 ";
 
 /// A file and the folders that it is not in.
-#[cfg(feature = "bindgen")]
 pub(crate) struct Missing<'a> {
     pub(crate) file: String,
-    pub(crate) places: &'a [crate::find::Place],
+    pub(crate) places: &'a [Place],
 }
 
-#[cfg(feature = "bindgen")]
 impl Failure {
     /// The header, the shared object or both of a library are missing.
     pub(crate) fn not_found(
-        library: &crate::Library,
+        library: &Library,
         target: &str,
         header: Option<Missing<'_>>,
         so: Option<Missing<'_>>,

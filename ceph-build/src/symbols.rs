@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSymbol};
 
-use crate::message::Failure;
+use crate::failure::Failure;
 
 /// The names that `so`, the file that the linker takes, defines for others.
 pub(crate) fn exported(so: &Path) -> Result<BTreeSet<String>, Failure> {

@@ -6,8 +6,8 @@ use crate::Library;
 use crate::bindings;
 use crate::compiler::{self, Compiler};
 use crate::emit;
+use crate::failure::Failure;
 use crate::find;
-use crate::message::Failure;
 use crate::symbols;
 use crate::table::functions;
 
@@ -46,15 +46,14 @@ fn lines(library: &Library) -> Result<Vec<String>, Failure> {
             found.lib_dir.display()
         ));
     }
-    // For the tests that compile C against the same header.
+    let names = has.iter().copied().collect::<Vec<_>>().join(",");
+    // For the crate's own tests.
     lines.push(format!(
         "cargo::rustc-env=INCLUDE_DIR={}",
         found.include.display()
     ));
-    lines.push(format!(
-        "cargo::metadata=has={}",
-        has.iter().copied().collect::<Vec<_>>().join(",")
-    ));
+    lines.push(format!("cargo::rustc-env=HAS={names}"));
+    lines.push(format!("cargo::metadata=has={names}"));
     lines.push(format!(
         "cargo::metadata=include={}",
         found.include.display()

@@ -98,9 +98,9 @@ crate::constants! {
     LIBRADOS_ALLOC_HINT_FLAG_LOG: u32 = 1024;
 
     /// Snapshot id: the object as it is now.
-    LIBRADOS_SNAP_HEAD: rados_snap_t = -2i64 as u64;
+    LIBRADOS_SNAP_HEAD: rados_snap_t = u64::MAX - 1;
     /// Snapshot id: the list of an object's snapshots.
-    LIBRADOS_SNAP_DIR: rados_snap_t = -1i64 as u64;
+    LIBRADOS_SNAP_DIR: rados_snap_t = u64::MAX;
 }
 
 crate::strings! {

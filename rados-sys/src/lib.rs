@@ -1,4 +1,48 @@
-//! Raw declarations of librados.
+//! Raw declarations of librados, the client library of Ceph's object store.
+//!
+//! bindgen makes them from the installed `rados/librados.h` when the crate is built: all functions and
+//! types that the header declares, those that only a vendor's has included. The safe crate on top is
+//! `rados`.
+//!
+//! * Handles, each a `void *` in C, are distinct types: a [`rados_ioctx_t`] cannot
+//!   be passed for a [`rados_t`].
+//! * Enums are open, since a newer library may return values that this crate does not know: [`rados_checksum_type_t`] is an
+//!   integer and [`LIBRADOS_CHECKSUM_TYPE_CRC32C`] a constant of that type.
+//! * Constants are the same in every release. They are written by hand, so all of them are here even if
+//!   the installed header lacks some.
+//!
+//! # What the library has
+//!
+//! Libraries differ by release and by vendor. `cfg(rados_has = "function")` is set for each function of
+//! the project's table (`api/rados.tsv`) that the header declares and the library exports. A crate that
+//! lists this one under `[dependencies]` gets the same switches from `ceph_build::forward()` in its
+//! build script, or the names themselves from the variable `DEP_RADOS_HAS`, next to `DEP_RADOS_INCLUDE`,
+//! `DEP_RADOS_LIB_DIR` and `DEP_RADOS_SO`.
+//!
+//! # Finding the library
+//!
+//! The build script takes the header and `librados.so` from the first of these that names a place, and
+//! stops with a message that says where it looked if they are not there:
+//!
+//! 1. the environment: `RADOS_INCLUDE_DIR` (the folder that has `rados/librados.h`) and `RADOS_LIB_DIR`
+//!    (the one that has `librados.so`), or `CEPH_DIR` (one that has both under `include` and `lib` or
+//!    `lib64`). For cross builds each is also read with the target in front, which goes first:
+//!    `AARCH64_UNKNOWN_LINUX_GNU_RADOS_LIB_DIR`;
+//! 2. pkg-config;
+//! 3. the C compiler's own search lists.
+//!
+//! Of Debian's packages it needs librados-dev and libclang-dev, of Fedora's librados-devel and
+//! clang-devel. The folder only matters to the linker: a program finds the library as all programs do,
+//! by `ldconfig`, `LD_LIBRARY_PATH` or a run path.
+//!
+//! # Example
+//!
+//! ```
+//! let (mut major, mut minor, mut extra) = (0, 0, 0);
+//! // SAFETY: the pointers are to integers that outlive the call, which only writes them.
+//! unsafe { rados_sys::rados_version(&mut major, &mut minor, &mut extra) };
+//! println!("librados {major}.{minor}.{extra}");
+//! ```
 
 #![allow(non_camel_case_types)] // names are those of the C headers
 
@@ -12,7 +56,7 @@ pub use constants::*;
 pub use enums::*;
 
 /// Made by bindgen from the installed header, so neither documented nor linted.
-#[allow(missing_docs, non_camel_case_types, unused_imports, clippy::all)]
+#[allow(missing_docs, non_upper_case_globals, unused_imports, clippy::all)]
 mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }

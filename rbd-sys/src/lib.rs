@@ -1,4 +1,29 @@
-//! Raw declarations of librbd.
+//! Raw declarations of librbd, the client library of Ceph's block devices.
+//!
+//! bindgen makes them from the installed `rbd/librbd.h` when the crate is built: all functions and
+//! types that the header declares, those that only a vendor's has included. The safe crate on top is
+//! `rbd`.
+//!
+//! * Handles, each a `void *` in C, are distinct types: an [`rbd_completion_t`]
+//!   cannot be passed for an [`rbd_image_t`]. Those of librados are `rados_sys`'s own.
+//! * Enums are open, since a newer library may return values that this crate does not know: [`rbd_lock_mode_t`] is an
+//!   integer and [`RBD_LOCK_MODE_EXCLUSIVE`] a constant of that type.
+//! * Constants are the same in every release. They are written by hand, so all of them are here even if
+//!   the installed header lacks some.
+//!
+//! # What the library has
+//!
+//! Libraries differ by release and by vendor. `cfg(rbd_has = "function")` is set for each function of
+//! the project's table (`api/rbd.tsv`) that the header declares and the library exports. A crate that
+//! lists this one under `[dependencies]` gets the same switches from `ceph_build::forward()` in its
+//! build script, or the names themselves from the variable `DEP_RBD_HAS`, next to `DEP_RBD_INCLUDE`,
+//! `DEP_RBD_LIB_DIR` and `DEP_RBD_SO`.
+//!
+//! # Finding the library
+//!
+//! As `rados_sys` does, with `RBD_INCLUDE_DIR` (the folder that has `rbd/librbd.h`), `RBD_LIB_DIR` (the
+//! one that has `librbd.so`) or `CEPH_DIR`. Without these it is first looked for where librados was
+//! found.
 
 #![allow(non_camel_case_types)] // names are those of the C headers
 
@@ -10,7 +35,7 @@ pub use constants::*;
 pub use enums::*;
 
 /// Made by bindgen from the installed header, so neither documented nor linted.
-#[allow(missing_docs, non_camel_case_types, unused_imports, clippy::all)]
+#[allow(missing_docs, non_upper_case_globals, unused_imports, clippy::all)]
 mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }
