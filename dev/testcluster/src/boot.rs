@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -21,21 +22,25 @@ use crate::step::Step;
 
 /// The monitor's ports come from below the range that the system hands to outgoing
 /// connections: those must not take the port of a monitor that is being restarted.
-const FIRST_PORT: u32 = 10_000;
-const PORTS: u32 = 22_000;
+const FIRST_PORT: u64 = 10_000;
+const PORTS: u64 = 22_000;
 
 /// What the writing and reading of the first object is tried with.
 const PROBE: &str = "testcluster-probe";
 
-/// Boots a cluster in a new folder under `base`, until `end`.
+/// Boots a cluster in a new folder under `base`, its monitor on `ports`, until `end`.
 ///
 /// [`Error::PortsTaken`] asks to try again with other ports.
-pub(crate) fn boot(builder: &Builder, base: &Path, end: Instant) -> Result<TestCluster> {
+pub(crate) fn boot(
+    builder: &Builder,
+    base: &Path,
+    (v2, v1): (u16, u16),
+    end: Instant,
+) -> Result<TestCluster> {
     let fsid = fs::read_to_string("/proc/sys/kernel/random/uuid")
         .context(|| "make an fsid".into())?
         .trim()
         .to_owned();
-    let (v2, v1) = free_ports(&fsid)?;
     let mon_host = format!("[v2:127.0.0.1:{v2}/0,v1:127.0.0.1:{v1}/0]");
     let mut cluster = TestCluster::new(base, fsid, mon_host, builder)?;
     cluster.admin_key = write_files(&cluster, builder, end)?;
@@ -47,15 +52,12 @@ pub(crate) fn boot(builder: &Builder, base: &Path, end: Instant) -> Result<TestC
         .collect::<Result<Vec<_>>>()?;
     start_monitor(&cluster, end)?;
     cluster.spawn(Daemon::Mgr)?;
-    let pools = make_pools(&cluster, builder)?;
-    let mute = mute_modules(&cluster)?;
     for (&osd, device) in osds.iter().zip(devices) {
         device.finish(&cluster, end)?;
         cluster.spawn(osd)?;
     }
-    for pool in pools {
-        pool.finish(&cluster, end)?;
-    }
+    make_pools(&cluster, builder, end)?;
+    let mute = mute_modules(&cluster)?;
     for &osd in &osds {
         cluster.wait_ready(osd, end)?;
     }
@@ -67,9 +69,9 @@ pub(crate) fn boot(builder: &Builder, base: &Path, end: Instant) -> Result<TestC
 }
 
 /// Two ports that are free now.
-fn free_ports(fsid: &str) -> Result<(u16, u16)> {
+pub(crate) fn free_ports() -> Result<(u16, u16)> {
     // Clusters that boot at the same time look in different places.
-    let start = u32::from_str_radix(&fsid[..8], 16).unwrap_or_default() % PORTS;
+    let start = RandomState::new().hash_one(()) % PORTS;
     let mut free = (0..PORTS)
         .map(|offset| FIRST_PORT + (start + offset) % PORTS)
         .filter_map(|port| u16::try_from(port).ok())
@@ -183,12 +185,14 @@ fn start_monitor(cluster: &TestCluster, end: Instant) -> Result<()> {
     cluster.wait_ready(Daemon::Mon, end)
 }
 
-/// Starts making the pools; each waits for the monitor only.
-fn make_pools(cluster: &TestCluster, builder: &Builder) -> Result<Vec<Step>> {
-    let pools = builder.pools.iter();
-    pools
-        .map(|pool| cluster.step("ceph", &["osd", "pool", "create", pool]))
-        .collect()
+/// Makes the pools, one after the other: their ids are in this order. It needs the monitor
+/// only, so the storage daemons get ready meanwhile.
+fn make_pools(cluster: &TestCluster, builder: &Builder, end: Instant) -> Result<()> {
+    for pool in &builder.pools {
+        let step = cluster.step("ceph", &["osd", "pool", "create", pool])?;
+        step.finish(cluster, end)?;
+    }
+    Ok(())
 }
 
 /// Starts telling the monitor that the manager's missing modules are no error: it counts on
@@ -245,4 +249,20 @@ fn write(path: &Path, content: &str) -> Result<()> {
 
 fn make_dir(path: &Path) -> Result<()> {
     fs::create_dir(path).context(|| format!("make the folder {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_told_from_other_failures() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let ports = (taken.local_addr().unwrap().port(), free_ports().unwrap().1);
+        let end = Instant::now() + Duration::from_secs(60);
+        let error = boot(&Builder::default(), &std::env::temp_dir(), ports, end).unwrap_err();
+        assert!(matches!(error, Error::PortsTaken(_)), "{error}");
+    }
 }

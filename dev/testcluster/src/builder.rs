@@ -97,7 +97,7 @@ impl Builder {
         }
         let end = Instant::now() + self.deadline;
         for _ in 0..ATTEMPTS {
-            match boot::boot(self, &base_dir(), end) {
+            match boot::boot(self, &base_dir(), boot::free_ports()?, end) {
                 Err(Error::PortsTaken(_)) => {}
                 done => return done,
             }

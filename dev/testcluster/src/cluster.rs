@@ -16,7 +16,7 @@ use crate::builder::Builder;
 use crate::daemon::{self, Daemon, OsdState, ask};
 use crate::error::{Error, IoContext as _, Result, tails};
 use crate::guardian::Guardian;
-use crate::poll::{INTERVAL, wait_until};
+use crate::poll::{INTERVAL, try_wait_until};
 
 /// A Ceph cluster of this process's own: a monitor, a manager and storage daemons, on
 /// 127.0.0.1, with cephx, in one temporary folder.
@@ -210,16 +210,8 @@ impl TestCluster {
     /// can't be asked.
     pub fn wait_osd_state(&self, osd: u32, state: OsdState, within: Duration) -> Result<()> {
         self.check_exists(Daemon::Osd(osd))?;
-        let mut outcome = Ok(());
         let what = format!("the monitor to count osd.{osd} as {state:?}");
-        wait_until(what, within, || match self.osd_state(osd) {
-            Ok(now) => now == state,
-            Err(error) => {
-                outcome = Err(error);
-                true
-            }
-        })?;
-        outcome
+        try_wait_until(what, within, || Ok(self.osd_state(osd)? == state))
     }
 
     /// Whether the monitor counts the storage daemon as up.

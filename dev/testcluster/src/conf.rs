@@ -32,6 +32,7 @@ const FIXED: &[(&str, &str)] = &[
     ("public_addr", "127.0.0.1"),
     ("cluster_addr", "127.0.0.1"),
     ("ms_bind_port_max", "9300"), // room for the daemons of several clusters
+    ("ms_bind_retry_delay", "0"), // a taken port means other ports, not patience
     // Pools: small, deletable, of any size.
     ("osd_pool_default_min_size", "1"),
     ("osd_pool_default_pg_num", "8"),
@@ -80,7 +81,9 @@ const FIXED: &[(&str, &str)] = &[
     ("bluestore_cache_size", "67108864"),
     ("mgr_initial_modules", ""),
     ("mgr_disabled_modules", UNUSED_MGR_MODULES),
-    // The log is for errors of ours; a nearly full disk is no matter here.
+    // The log has the reason of a daemon's end, and little of rocksdb. A nearly full disk is
+    // no matter here.
+    ("log_flush_on_exit", "true"),
     ("debug_rocksdb", "1/5"),
     ("mon_data_avail_warn", "1"),
     ("mon_data_avail_crit", "0"),

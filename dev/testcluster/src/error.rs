@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::Daemon;
@@ -65,11 +65,8 @@ pub enum Error {
         after: Duration,
     },
     /// A detached cluster is up already.
-    #[error("a cluster is up already: {}", .conf.display())]
-    AlreadyUp {
-        /// Its configuration file.
-        conf: PathBuf,
-    },
+    #[error("a cluster is up already: `env` prints how to use it, `down` ends it")]
+    AlreadyUp,
     /// No detached cluster is up.
     #[error("no cluster is up: start one with `up`")]
     NotUp,

@@ -32,6 +32,7 @@ mod guardian;
 mod poll;
 mod programs;
 mod shared;
+mod state;
 mod step;
 
 pub use builder::Builder;

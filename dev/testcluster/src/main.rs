@@ -1,19 +1,21 @@
-//! tmp
-fn main() {
-    let n = std::env::args()
-        .nth(1)
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(1);
-    let t = std::time::Instant::now();
-    let c = testcluster::TestCluster::builder().osds(n).start();
-    println!("{:?}", t.elapsed());
-    match c {
-        Ok(c) => {
-            println!("{}", c.ceph(&["-s"]).unwrap());
-            if std::env::args().nth(2).is_some() {
-                std::thread::park()
-            }
-        }
-        Err(e) => println!("{e}"),
-    }
+//! Boots throw-away Ceph clusters from the command line.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use testcluster::cli::ClusterCommand;
+
+/// Boots throw-away Ceph clusters from the installed packages.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: ClusterCommand,
+}
+
+fn main() -> ExitCode {
+    Cli::parse().command.run().unwrap_or_else(|error| {
+        eprintln!("testcluster: {error}");
+        ExitCode::FAILURE
+    })
 }

@@ -33,8 +33,17 @@ pub fn wait_until(
     within: Duration,
     mut condition: impl FnMut() -> bool,
 ) -> Result<()> {
+    try_wait_until(what, within, || Ok(condition()))
+}
+
+/// [`wait_until`] for a condition that can fail, which ends the waiting.
+pub(crate) fn try_wait_until(
+    what: impl Into<String>,
+    within: Duration,
+    mut condition: impl FnMut() -> Result<bool>,
+) -> Result<()> {
     let start = Instant::now();
-    while !condition() {
+    while !condition()? {
         if start.elapsed() >= within {
             return Err(Error::TimedOut {
                 what: what.into(),

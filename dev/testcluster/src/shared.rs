@@ -45,8 +45,8 @@ impl Target {
 pub fn shared() -> Result<&'static Target, &'static Error> {
     static SHARED: OnceLock<Result<Target, Error>> = OnceLock::new();
     let target = SHARED.get_or_init(|| match env::var_os("CEPH_TEST_CONF") {
-        Some(conf) => Ok(Target::Existing(conf.into())),
-        None => TestCluster::builder()
+        Some(conf) if !conf.is_empty() => Ok(Target::Existing(conf.into())),
+        _ => TestCluster::builder()
             .start()
             .map(|cluster| Target::Booted(Box::new(cluster))),
     });
