@@ -14,19 +14,18 @@ use crate::{Library, RADOS, RBD};
 /// Cargo hands the answers to direct dependents only, so the crate must list `rados-sys` or
 /// `rbd-sys` under `[dependencies]`. Without any of the two the build stops and says so.
 pub fn forward() {
-    println!("cargo::rerun-if-changed=build.rs");
-    let mut answers = 0;
-    for library in [&RADOS, &RBD] {
-        let answer = env::var(format!("DEP_{}_HAS", library.name.to_uppercase())).ok();
-        answers += usize::from(answer.is_some());
-        let has: BTreeSet<&str> = answer.iter().flat_map(|list| list.split(',')).collect();
-        for line in cfg(library, &has) {
-            println!("{line}");
-        }
+    let libraries = [&RADOS, &RBD];
+    let answers =
+        libraries.map(|library| env::var(format!("DEP_{}_HAS", library.name.to_uppercase())).ok());
+    if answers.iter().all(Option::is_none) {
+        let text = "The build script calls ceph_build::forward(), which needs rados-sys or rbd-sys under \
+                    [dependencies] in Cargo.toml.";
+        Failure(text.into()).exit();
     }
-    if answers == 0 {
-        Failure("this crate uses ceph_build::forward() and needs rados-sys or rbd-sys under [dependencies]".into())
-            .exit();
+    println!("cargo::rerun-if-changed=build.rs");
+    for (library, answer) in libraries.iter().zip(&answers) {
+        let has = answer.iter().flat_map(|list| list.split(',')).collect();
+        println!("{}", cfg(library, &has).join("\n"));
     }
 }
 

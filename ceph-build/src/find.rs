@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use crate::Library;
 use crate::compiler::Compiler;
 use crate::failure::Failure;
-use crate::message::Missing;
 
 /// A library that was found.
 #[derive(Debug)]
@@ -57,34 +56,27 @@ pub(crate) fn find(
     };
     let include = places(library, &target, &mut vars, Sort::Include, compiler);
     let lib = places(library, &target, &mut vars, Sort::Lib, compiler);
-    let holds = |places: &[Place], file: &str| {
-        places
-            .iter()
-            .find(|place| place.dir.join(file).is_file())
-            .cloned()
-    };
-    match (holds(&include, library.header), holds(&lib, &library.so())) {
-        (Some(include), Some(lib)) => Ok(Found {
-            default_dir: lib
-                .dir
-                .canonicalize()
-                .is_ok_and(|dir| compiler.lib_dirs.contains(&dir)),
-            include: include.dir,
-            lib_dir: lib.dir,
-        }),
-        (header, so) => Err(Failure::not_found(
-            library,
-            &target,
-            header.is_none().then_some(Missing {
-                file: library.header.into(),
-                places: &include,
-            }),
-            so.is_none().then_some(Missing {
-                file: library.so(),
-                places: &lib,
-            }),
-        )),
+    let so = library.so();
+    match (holding(&include, library.header), holding(&lib, &so)) {
+        (Some(include), Some(lib)) => {
+            let unasked = compiler.lib_dirs.iter().find(|dir| dir.join(&so).is_file());
+            Ok(Found {
+                default_dir: lib.dir.canonicalize().ok().as_ref() == unasked,
+                include: include.dir.clone(),
+                lib_dir: lib.dir.clone(),
+            })
+        }
+        (header, shared) => {
+            let header = header.is_none().then_some((library.header, &include[..]));
+            let shared = shared.is_none().then_some((&so[..], &lib[..]));
+            Err(Failure::not_found(library, &target, [header, shared]))
+        }
     }
+}
+
+/// The first of the places that has the file.
+fn holding<'a>(places: &'a [Place], file: &str) -> Option<&'a Place> {
+    places.iter().find(|place| place.dir.join(file).is_file())
 }
 
 /// What to look for.
@@ -109,58 +101,62 @@ fn places(
         Sort::Lib => (format!("{upper}_LIB_DIR"), "DEP_RADOS_LIB_DIR"),
     };
     if let Some((name, dir)) = var(&own) {
-        return vec![Place {
-            dir: dir.into(),
-            named_by: name,
-        }];
+        return named(vec![dir.into()], &name);
     }
     if let Some((name, dir)) = var("CEPH_DIR") {
-        let dirs = within(Path::new(&dir), target, sort);
-        return dirs
-            .map(|dir| Place {
-                dir,
-                named_by: name.clone(),
-            })
-            .collect();
+        let prefixes = [PathBuf::from(&dir), Path::new(&dir).join("usr")];
+        return named(
+            prefixes
+                .iter()
+                .flat_map(|dir| within(dir, target, sort))
+                .collect(),
+            &name,
+        );
     }
     let beside = env::var_os(beside).map(PathBuf::from);
-    let (known, searched) = match sort {
-        Sort::Include => (
-            pkg_config(library).map(|found| found.include_paths),
-            compiler.include_dirs.clone(),
-        ),
-        Sort::Lib => (
-            pkg_config(library).map(|found| found.link_paths),
-            compiler.lib_dirs.clone(),
-        ),
-    };
-    let named = |dirs: Vec<PathBuf>, by: &'static str| {
-        dirs.into_iter().map(move |dir| Place {
-            dir,
-            named_by: by.into(),
-        })
-    };
-    named(beside.into_iter().collect(), "beside librados")
-        .chain(named(known.unwrap_or_default(), "pkg-config"))
-        .chain(named(searched, "the C compiler"))
-        .collect()
+    let pkg_config = pkg_config(library).map(|found| match sort {
+        Sort::Include => found.include_paths,
+        Sort::Lib => found.link_paths,
+    });
+    let mut searched = Vec::new();
+    match sort {
+        Sort::Include => searched.extend_from_slice(&compiler.include_dirs),
+        Sort::Lib => {
+            // Compilers search /usr/local for headers but leave its libraries to the linker, and not all
+            // linkers look there.
+            if env::var("HOST").is_ok_and(|host| host == target) {
+                searched = within(Path::new("/usr/local"), target, sort);
+            }
+            searched.extend_from_slice(&compiler.lib_dirs);
+        }
+    }
+    [
+        named(beside.into_iter().collect(), "beside librados"),
+        named(pkg_config.unwrap_or_default(), "pkg-config"),
+        named(searched, "searched by default"),
+    ]
+    .concat()
 }
 
-/// Where a tree under one folder, installed or unpacked, has its headers or libraries.
-fn within(dir: &Path, target: &str, sort: Sort) -> impl Iterator<Item = PathBuf> {
-    let arch = target.split('-').next().unwrap_or_default();
-    let below = match sort {
-        Sort::Include => vec!["include".to_owned()],
-        Sort::Lib => vec![
-            "lib64".into(),
-            "lib".into(),
-            format!("lib/{arch}-linux-gnu"),
-        ],
+fn named(dirs: Vec<PathBuf>, by: &str) -> Vec<Place> {
+    let named_by = |dir| Place {
+        dir,
+        named_by: by.to_owned(),
     };
-    let prefixes = [dir.to_owned(), dir.join("usr")];
-    prefixes
-        .into_iter()
-        .flat_map(move |prefix| below.clone().into_iter().map(move |name| prefix.join(name)))
+    dirs.into_iter().map(named_by).collect()
+}
+
+/// Where an installed tree has its headers or libraries.
+fn within(dir: &Path, target: &str, sort: Sort) -> Vec<PathBuf> {
+    let arch = target.split('-').next().unwrap_or_default();
+    match sort {
+        Sort::Include => vec![dir.join("include")],
+        Sort::Lib => vec![
+            dir.join("lib64"),
+            dir.join("lib"),
+            dir.join(format!("lib/{arch}-linux-gnu")),
+        ],
+    }
 }
 
 /// The environment variables that can set `name`, the target's own first: a cross build has two of them.
@@ -202,8 +198,8 @@ mod tests {
             let (name, value) = vars.iter().find(|(known, _)| *known == name)?;
             Some((String::from(*name), OsString::from(value)))
         };
-        let places = places(&RADOS, TARGET, &mut var, sort, &compiler());
-        places
+        let found = places(&RADOS, TARGET, &mut var, sort, &compiler());
+        found
             .into_iter()
             .map(|place| place.dir.display().to_string())
             .collect()

@@ -12,32 +12,26 @@ const INSTALL: &str = "
   Fedora, RHEL, CentOS:  dnf install librados-devel librbd-devel clang-devel
 ";
 
-/// A file and the folders that it is not in.
-pub(crate) struct Missing<'a> {
-    pub(crate) file: String,
-    pub(crate) places: &'a [Place],
-}
-
 impl Failure {
-    /// The header, the shared object or both of a library are missing.
+    /// The header, the shared object or both of a library are missing: each file, with the places that
+    /// were searched for it.
     pub(crate) fn not_found(
         library: &Library,
         target: &str,
-        header: Option<Missing<'_>>,
-        so: Option<Missing<'_>>,
+        missing: [Option<(&str, &[Place])>; 2],
     ) -> Self {
         let name = library.name;
         let upper = name.to_uppercase();
         let mut text = format!("lib{name} was not found for {target}.\n");
-        for missing in header.into_iter().chain(so) {
-            let _ = writeln!(text, "\nNo {} in", missing.file);
-            for place in missing.places {
+        for (file, places) in missing.into_iter().flatten() {
+            let _ = writeln!(text, "\nNo {file} in");
+            for place in places {
                 let _ = writeln!(text, "  {} ({})", place.dir.display(), place.named_by);
             }
-            if missing.places.is_empty() {
+            if places.is_empty() {
                 let _ = writeln!(
                     text,
-                    "  any folder: neither the C compiler nor pkg-config names one"
+                    "  any folder: the C compiler names none (is it installed?)"
                 );
             }
         }
@@ -77,5 +71,37 @@ Or say where it is, in the environment:
 ",
             INSTALL.trim_start_matches('\n')
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RBD;
+
+    #[test]
+    fn the_message_names_files_places_packages_and_variables() {
+        let place = Place {
+            dir: "/opt/include".into(),
+            named_by: "RBD_INCLUDE_DIR".into(),
+        };
+        let places = [place];
+        let missing = [
+            Some((RBD.header, &places[..])),
+            Some(("librbd.so", &[][..])),
+        ];
+        let text = Failure::not_found(&RBD, "riscv64gc-unknown-linux-gnu", missing).to_string();
+        for part in [
+            "librbd was not found for riscv64gc-unknown-linux-gnu.\n",
+            "No rbd/librbd.h in\n  /opt/include (RBD_INCLUDE_DIR)\n",
+            "No librbd.so in\n  any folder",
+            "apt-get install librados-dev librbd-dev libclang-dev",
+            "dnf install librados-devel librbd-devel clang-devel",
+            "  RBD_INCLUDE_DIR  the folder that has rbd/librbd.h\n",
+            "  RBD_LIB_DIR      the folder that has librbd.so\n",
+            "  CEPH_DIR         a folder",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in:\n{text}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The whole of a `-sys` crate's build script.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use crate::Library;
 use crate::bindings;
@@ -33,53 +34,44 @@ fn lines(library: &Library) -> Result<Vec<String>, Failure> {
     let exported = symbols::exported(&so)?;
 
     let table = functions(library);
-    let has: BTreeSet<&str> = table
-        .iter()
-        .copied()
-        .filter(|name| declared.functions.contains(*name) && exported.contains(*name))
-        .collect();
-    let mut lines = emit::cfg(library, &has);
-    lines.push(format!("cargo::rustc-link-lib=dylib={name}"));
-    if !found.default_dir {
-        lines.push(format!(
-            "cargo::rustc-link-search=native={}",
-            found.lib_dir.display()
-        ));
-    }
+    let present = |name: &&str| declared.functions.contains(*name) && exported.contains(*name);
+    let has: BTreeSet<&str> = table.iter().copied().filter(present).collect();
     let names = has.iter().copied().collect::<Vec<_>>().join(",");
-    // For the crate's own tests.
-    lines.push(format!(
-        "cargo::rustc-env=INCLUDE_DIR={}",
-        found.include.display()
-    ));
-    lines.push(format!("cargo::rustc-env=HAS={names}"));
-    lines.push(format!("cargo::metadata=has={names}"));
-    lines.push(format!(
-        "cargo::metadata=include={}",
-        found.include.display()
-    ));
-    lines.push(format!(
-        "cargo::metadata=lib_dir={}",
-        found.lib_dir.display()
-    ));
-    lines.push(format!("cargo::metadata=so={}", so.display()));
 
-    lines.push("cargo::rerun-if-changed=build.rs".into());
-    lines.push("cargo::rerun-if-changed=src/enums.rs".into());
-    let headers = declared
+    let mut lines = emit::cfg(library, &has);
+    let mut say = |key: &str, value: &dyn Display| lines.push(format!("cargo::{key}={value}"));
+    say("rustc-link-lib", &format!("dylib={name}"));
+    if !found.default_dir {
+        let dir = found.lib_dir.display();
+        say("rustc-link-search", &format!("native={dir}"));
+    }
+    // For the crate's own tests.
+    say(
+        "rustc-env",
+        &format!("INCLUDE_DIR={}", found.include.display()),
+    );
+    say("rustc-env", &format!("HAS={names}"));
+    // For dependents, as `DEP_<LIBRARY>_HAS` and so on.
+    say("metadata", &format!("has={names}"));
+    say("metadata", &format!("include={}", found.include.display()));
+    say("metadata", &format!("lib_dir={}", found.lib_dir.display()));
+    say("metadata", &format!("so={}", so.display()));
+
+    say("rerun-if-changed", &"build.rs");
+    say("rerun-if-changed", &"src/enums.rs");
+    say("rerun-if-changed", &so.display());
+    for file in declared
         .files
         .iter()
-        .filter(|file| file.starts_with(&found.include));
-    lines.extend(headers.map(|file| format!("cargo::rerun-if-changed={}", file.display())));
-    lines.push(format!("cargo::rerun-if-changed={}", so.display()));
-    variables.extend(declared.variables);
-    lines.extend(
-        variables
-            .iter()
-            .map(|name| format!("cargo::rerun-if-env-changed={name}")),
-    );
+        .filter(|file| file.starts_with(&found.include))
+    {
+        say("rerun-if-changed", &file.display());
+    }
+    for variable in variables.iter().chain(&declared.variables) {
+        say("rerun-if-env-changed", variable);
+    }
     lines.push(format!(
-        "lib{name}: {} of {} functions in both {} and {}",
+        "lib{name}: {} of {} functions are in {} and in {}",
         has.len(),
         table.len(),
         found.header(library).display(),
