@@ -4,10 +4,10 @@
 //! types that the header declares, those that only a vendor's has included. The safe crate on top is
 //! `rados`.
 //!
-//! * Handles, each a `void *` in C, are distinct types: a [`rados_ioctx_t`] cannot
-//!   be passed for a [`rados_t`].
-//! * Enums are open, since a newer library may return values that this crate does not know: [`rados_checksum_type_t`] is an
-//!   integer and [`LIBRADOS_CHECKSUM_TYPE_CRC32C`] a constant of that type.
+//! * Handles, each a `void *` in C, are distinct types: a [`rados_ioctx_t`] cannot be passed for a
+//!   [`rados_t`].
+//! * Enums are open, since a newer library may return values that this crate does not know:
+//!   [`rados_checksum_type_t`] is an integer and [`LIBRADOS_CHECKSUM_TYPE_CRC32C`] a constant of that type.
 //! * Constants are the same in every release. They are written by hand, so all of them are here even if
 //!   the installed header lacks some.
 //!

@@ -4,10 +4,10 @@
 //! types that the header declares, those that only a vendor's has included. The safe crate on top is
 //! `rbd`.
 //!
-//! * Handles, each a `void *` in C, are distinct types: an [`rbd_completion_t`]
-//!   cannot be passed for an [`rbd_image_t`]. Those of librados are `rados_sys`'s own.
-//! * Enums are open, since a newer library may return values that this crate does not know: [`rbd_lock_mode_t`] is an
-//!   integer and [`RBD_LOCK_MODE_EXCLUSIVE`] a constant of that type.
+//! * Handles, each a `void *` in C, are distinct types: an [`rbd_completion_t`] cannot be passed for an
+//!   [`rbd_image_t`]. Those of librados are those of `rados_sys`.
+//! * Enums are open, since a newer library may return values that this crate does not know:
+//!   [`rbd_lock_mode_t`] is an integer and [`RBD_LOCK_MODE_EXCLUSIVE`] a constant of that type.
 //! * Constants are the same in every release. They are written by hand, so all of them are here even if
 //!   the installed header lacks some.
 //!
