@@ -1,1 +1,91 @@
-//! Placeholder.
+//! Safe librbd: images of block devices in a Ceph cluster, their snapshots and block I/O.
+//!
+//! Images live in a pool, so everything starts with a [`rados::IoCtx`]: [`create`] and
+//! [`ImageOptions`] make images, [`list`], [`rename`] and [`remove`] manage them, and
+//! [`Image::open`] opens one for I/O.
+//!
+//! ```no_run
+//! fn main() -> rbd::Result<()> {
+//!     let conn = rados::Conn::builder().default_config_file().connect()?;
+//!     let pool = conn.ioctx("rbd")?;
+//!     rbd::create(&pool, "disk1", 1 << 30)?;
+//!     let image = rbd::Image::open(&pool, "disk1")?;
+//!     image.write_all_at(b"hello", 0)?;
+//!     image.close()?;
+//!     rbd::remove(&pool, "disk1")
+//! }
+//! ```
+//!
+//! Sizes and offsets are in bytes. Methods block unless they say otherwise. Every failure is an
+//! [`Error`], with a [`kind`](Error::kind) to decide by and the raw [`errno`](Error::errno) kept.
+//! Where a method lists no other error, it can fail with `NotConnected` in a forked child, with
+//! `Deadlock` inside a callback of Ceph's, and with `TimedOut` or `Blocklisted` when it asks the
+//! cluster.
+
+mod cursor;
+mod directory;
+mod features;
+mod ffi;
+mod image;
+mod info;
+mod io;
+#[cfg(feature = "serde")]
+mod json;
+mod options;
+mod order;
+mod resize;
+mod snapshot;
+
+pub use cursor::ImageCursor;
+pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
+pub use features::{Features, ImageFlags, OpFeatures};
+pub use image::{Image, OpenOptions};
+pub use info::{GroupSpec, ImageInfo, ParentInfo};
+pub use options::{ImageOptions, create};
+pub use order::Order;
+pub use rados::{Errno, Error, ErrorKind, Result};
+/// The raw declarations, for C functions that are not wrapped here.
+pub use rbd_sys as sys;
+pub use resize::Shrink;
+pub use snapshot::SnapInfo;
+
+use std::ffi::{CStr, c_char};
+
+/// The version that the running librbd says it has: major, minor, extra.
+///
+/// ```
+/// assert_eq!(rbd::version().0, 1);
+/// ```
+#[doc(alias = "rbd_version")]
+pub fn version() -> (i32, i32, i32) {
+    let (mut major, mut minor, mut extra) = (0, 0, 0);
+    // SAFETY: the three integers are this function's.
+    unsafe { ffi::rbd_version(&raw mut major, &raw mut minor, &raw mut extra) };
+    (major, minor, extra)
+}
+
+/// `pool/image` or `pool/namespace/image`, for errors.
+#[cold]
+fn subject(ioctx: &rados::IoCtx, image: &str) -> String {
+    let pool = ioctx
+        .pool_name()
+        .unwrap_or_else(|_| "(deleted pool)".to_owned());
+    match ioctx.namespace() {
+        "" => format!("{pool}/{image}"),
+        namespace => format!("{pool}/{namespace}/{image}"),
+    }
+}
+
+/// Copies a string of the library's; NULL is empty.
+///
+/// # Safety
+/// `text` is NULL or a C string that nothing changes meanwhile.
+unsafe fn string(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: as the caller promises.
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,27 @@
+//! The C names that this crate uses; nothing else imports `rbd_sys`.
+
+pub(crate) use rbd_sys::{
+    RBD_FEATURE_DATA_POOL, RBD_FEATURE_DEEP_FLATTEN, RBD_FEATURE_DIRTY_CACHE,
+    RBD_FEATURE_EXCLUSIVE_LOCK, RBD_FEATURE_FAST_DIFF, RBD_FEATURE_JOURNALING,
+    RBD_FEATURE_LAYERING, RBD_FEATURE_MIGRATING, RBD_FEATURE_NON_PRIMARY, RBD_FEATURE_OBJECT_MAP,
+    RBD_FEATURE_OPERATIONS, RBD_FEATURE_STRIPINGV2, RBD_FLAG_FAST_DIFF_INVALID,
+    RBD_FLAG_OBJECT_MAP_INVALID, RBD_IMAGE_OPTION_DATA_POOL, RBD_IMAGE_OPTION_FEATURES,
+    RBD_IMAGE_OPTION_ORDER, RBD_IMAGE_OPTION_STRIPE_COUNT, RBD_IMAGE_OPTION_STRIPE_UNIT,
+    RBD_MAX_BLOCK_NAME_SIZE, RBD_MAX_IMAGE_NAME_SIZE, RBD_OPERATION_FEATURE_CLONE_CHILD,
+    RBD_OPERATION_FEATURE_CLONE_PARENT, RBD_OPERATION_FEATURE_GROUP,
+    RBD_OPERATION_FEATURE_SNAP_TRASH, rbd_close, rbd_create4, rbd_discard, rbd_flush,
+    rbd_get_access_timestamp, rbd_get_block_name_prefix, rbd_get_create_timestamp,
+    rbd_get_data_pool_id, rbd_get_features, rbd_get_flags, rbd_get_group, rbd_get_id,
+    rbd_get_modify_timestamp, rbd_get_name, rbd_get_old_format, rbd_get_op_features,
+    rbd_get_overlap, rbd_get_parent, rbd_get_size, rbd_get_stripe_count, rbd_get_stripe_unit,
+    rbd_group_info_cleanup, rbd_group_info_t, rbd_image_info_t, rbd_image_options_create,
+    rbd_image_options_destroy, rbd_image_options_set_string, rbd_image_options_set_uint64,
+    rbd_image_options_t, rbd_image_spec_list_cleanup, rbd_image_spec_t, rbd_image_t,
+    rbd_linked_image_spec_cleanup, rbd_linked_image_spec_t, rbd_list2, rbd_open, rbd_open_by_id,
+    rbd_open_by_id_read_only, rbd_open_read_only, rbd_read, rbd_remove, rbd_remove_with_progress,
+    rbd_rename, rbd_resize2, rbd_snap_create, rbd_snap_get_limit, rbd_snap_info_t,
+    rbd_snap_is_protected, rbd_snap_list, rbd_snap_list_end, rbd_snap_namespace_type_t,
+    rbd_snap_protect, rbd_snap_remove, rbd_snap_rename, rbd_snap_rollback,
+    rbd_snap_rollback_with_progress, rbd_snap_spec_cleanup, rbd_snap_spec_t, rbd_snap_unprotect,
+    rbd_stat, rbd_update_features, rbd_version, rbd_write, rbd_write_zeroes,
+};

@@ -1,0 +1,86 @@
+//! An image's size.
+
+use std::ops::ControlFlow;
+
+use ceph_core::callback::with_progress;
+use rados::{Error, Result};
+
+use crate::ffi;
+use crate::image::Image;
+
+/// Whether a resize may make the image smaller, which destroys what lies past the new end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shrink {
+    /// Refuse it.
+    #[default]
+    Deny,
+    /// Allow it.
+    Allow,
+}
+
+impl Image {
+    /// The size in bytes: of the snapshot, if the image is opened at one.
+    #[doc(alias = "rbd_get_size")]
+    pub fn size(&self) -> Result<u64> {
+        let mut size = 0;
+        self.call("rbd_get_size", |raw| {
+            // SAFETY: as `call` promises; the output is this function's.
+            unsafe { ffi::rbd_get_size(raw, &raw mut size) }
+        })?;
+        Ok(size)
+    }
+
+    /// Makes the image `size` bytes large; new bytes read as zeros. Blocks; shrinking takes a time
+    /// that grows with what is cut off.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it would shrink and `shrink` is `Deny`; `ReadOnly`.
+    #[doc(alias = "rbd_resize")]
+    #[doc(alias = "rbd_resize2")]
+    pub fn resize(&self, size: u64, shrink: Shrink) -> Result<()> {
+        self.resize_with_progress(size, shrink, |_, _| ControlFlow::Continue(()))
+    }
+
+    /// As [`resize`](Self::resize), reporting objects done and their total to `progress`, which
+    /// runs on a thread of the library's and can break to stop.
+    ///
+    /// # Errors
+    /// As [`resize`](Self::resize); `Canceled` when `progress` broke while shrinking, and then
+    /// part of what was to be cut off is gone while the size is the old one.
+    ///
+    /// # Panics
+    /// When `progress` does, after the library has stopped.
+    #[doc(alias = "rbd_resize2")]
+    #[doc(alias = "rbd_resize_with_progress")]
+    pub fn resize_with_progress(
+        &self,
+        size: u64,
+        shrink: Shrink,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send,
+    ) -> Result<()> {
+        const OP: &str = "rbd_resize2";
+        let raw = self.raw(OP)?;
+        let allow = shrink == Shrink::Allow;
+        with_progress(OP, &mut progress, |callback, arg| {
+            // SAFETY: the handle is open, and `arg` is what `with_progress` made for `callback`.
+            unsafe { ffi::rbd_resize2(raw, size, allow, Some(callback), arg) }
+        })
+        .map(drop)
+        .map_err(|error| self.why_not_resized(error, size, shrink))
+    }
+
+    #[cold]
+    fn why_not_resized(&self, error: Error, size: u64, shrink: Shrink) -> Error {
+        let error = error.on(self.subject());
+        match self.size() {
+            Ok(now)
+                if error.errno().raw() == libc::EINVAL && size < now && shrink == Shrink::Deny =>
+            {
+                error.hint(format!(
+                    "{size} is less than the image's {now} bytes: Shrink::Allow?"
+                ))
+            }
+            _ => error,
+        }
+    }
+}
