@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -189,7 +188,8 @@ fn start_monitor(cluster: &TestCluster, end: Instant) -> Result<()> {
 /// only, so the storage daemons get ready meanwhile.
 fn make_pools(cluster: &TestCluster, builder: &Builder, end: Instant) -> Result<()> {
     for pool in &builder.pools {
-        let step = cluster.step("ceph", &["osd", "pool", "create", pool])?;
+        // The number of placement groups has a default only since release 15.
+        let step = cluster.step("ceph", &["osd", "pool", "create", pool, "8"])?;
         step.finish(cluster, end)?;
     }
     Ok(())
@@ -242,9 +242,7 @@ fn wait_for_statistics(cluster: &TestCluster, end: Instant) -> Result<()> {
 }
 
 fn write(path: &Path, content: &str) -> Result<()> {
-    fs::write(path, content)
-        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o600)))
-        .context(|| format!("write {}", path.display()))
+    fs::write(path, content).context(|| format!("write {}", path.display()))
 }
 
 fn make_dir(path: &Path) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,8 +54,11 @@ impl TestCluster {
     ) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("ceph-")
+            .permissions(Permissions::from_mode(0o700)) // it has keys in it
             .tempdir_in(base)
             .context(|| format!("make a folder in {}", base.display()))?;
+        let steps = dir.path().join("steps");
+        fs::create_dir(&steps).context(|| format!("make {}", steps.display()))?;
         Ok(Self {
             daemons: Mutex::default(),
             fsid,
@@ -185,12 +189,14 @@ impl TestCluster {
     pub fn restart(&self, daemon: Daemon) -> Result<()> {
         self.check_exists(daemon)?;
         let end = Instant::now() + self.restart_deadline;
-        // The monitor keeps counting on the killed manager for a while.
         let old = match daemon {
-            Daemon::Mgr => self.active_mgr(end)?,
+            Daemon::Mgr => {
+                self.end(daemon)?;
+                // The monitor goes on counting on it for a while.
+                self.active_mgr(end)?
+            }
             Daemon::Mon | Daemon::Osd(_) => None,
         };
-        self.end(daemon)?;
         self.spawn(daemon)?;
         if daemon == Daemon::Mgr {
             self.poll(daemon, "does not become active", end, || {
@@ -257,12 +263,16 @@ impl TestCluster {
         Ok(command)
     }
 
-    /// Starts a daemon.
+    /// Starts a daemon, in the place of one that still runs.
     pub(crate) fn spawn(&self, daemon: Daemon) -> Result<()> {
         let path = self.path(&format!("{daemon}.out"));
         let out = File::options().create(true).append(true).open(&path);
         let out = out.context(|| format!("open {}", path.display()))?;
         let err = out.try_clone().context(|| "duplicate a file".into())?;
+        let mut daemons = self.lock();
+        if let Some(old) = daemons.remove(&daemon) {
+            daemon::end(old)?;
+        }
         let child = self
             .guarded(daemon.program())?
             .args(["-i", &daemon.id(), "-f"])
@@ -270,7 +280,7 @@ impl TestCluster {
             .stderr(err)
             .spawn()
             .context(|| format!("start {daemon}"))?;
-        self.lock().insert(daemon, child);
+        daemons.insert(daemon, child);
         Ok(())
     }
 

@@ -20,8 +20,8 @@ impl TestCluster {
     /// Starts `program` with the cluster's configuration.
     pub(crate) fn step(&self, program: &str, args: &[&str]) -> Result<Step> {
         let number = self.next_step();
-        let out = self.path(&format!("{number:02}-{program}.out"));
-        let err = self.path(&format!("{number:02}-{program}.err"));
+        let out = self.path(&format!("steps/{number:02}-{program}.out"));
+        let err = self.path(&format!("steps/{number:02}-{program}.err"));
         let create =
             |path: &Path| File::create(path).context(|| format!("make {}", path.display()));
         let child = self

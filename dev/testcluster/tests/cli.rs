@@ -29,10 +29,20 @@ fn fails_with(output: &Output, text: &str) {
     assert!(stderr.contains(text), "{stderr}");
 }
 
+/// Ends a detached cluster when a test fails before it does so itself.
+struct Detached<'a>(&'a Path);
+
+impl Drop for Detached<'_> {
+    fn drop(&mut self) {
+        with_state(self.0, &["down"]);
+    }
+}
+
 #[test]
 fn up_env_down() {
     let state = tempfile::tempdir().unwrap();
     let state = state.path();
+    let _detached = Detached(state);
     fails_with(&with_state(state, &["env"]), "no cluster is up");
     fails_with(&with_state(state, &["down"]), "no cluster is up");
 
