@@ -1,0 +1,105 @@
+//! What the tests share: the cluster, pools that go away, other programs as witnesses.
+
+use std::ffi::OsStr;
+use std::ops::Deref;
+use std::process::Output;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rados::{Conn, ConnBuilder, Error, ErrorKind, IoCtx};
+use testcluster::Target;
+
+/// The cluster that the tests run on.
+pub fn cluster() -> &'static Target {
+    testcluster::shared().unwrap_or_else(|error| panic!("no cluster: {error}"))
+}
+
+/// How to connect to it as `client.admin`.
+pub fn builder() -> ConnBuilder {
+    Conn::builder().config_file(cluster().conf_path())
+}
+
+/// The connection that most tests share.
+pub fn conn() -> &'static Conn {
+    static CONN: OnceLock<Conn> = OnceLock::new();
+    CONN.get_or_init(|| builder().connect().expect("connect to the cluster"))
+}
+
+/// A name that no other test uses, in this process or another.
+pub fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}-{}-{number}", std::process::id())
+}
+
+/// A pool of the test's own, deleted at its end.
+pub struct Pool {
+    pub name: String,
+    ioctx: IoCtx,
+}
+
+impl Pool {
+    #[track_caller]
+    pub fn new() -> Self {
+        let name = unique("it");
+        conn().pool_create(&name).expect("create a pool");
+        let ioctx = conn().ioctx(&name).expect("open the pool");
+        Self { name, ioctx }
+    }
+}
+
+impl Deref for Pool {
+    type Target = IoCtx;
+
+    fn deref(&self) -> &IoCtx {
+        &self.ioctx
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let deleted = conn().pool_delete(&self.name);
+        if !std::thread::panicking() {
+            deleted.expect("delete the pool");
+        }
+    }
+}
+
+/// Runs a program against the cluster and returns what it printed.
+#[track_caller]
+pub fn run(program: &str, args: &[impl AsRef<OsStr>]) -> Vec<u8> {
+    let output = try_run(program, args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} failed: {errors}");
+    output.stdout
+}
+
+/// Runs a program against the cluster.
+#[track_caller]
+pub fn try_run(program: &str, args: &[impl AsRef<OsStr>]) -> Output {
+    cluster().command(program).args(args).output().expect("start the program")
+}
+
+/// Asserts that a call failed with this kind, and returns the error's text.
+#[track_caller]
+pub fn fails<T>(result: Result<T, Error>, kind: ErrorKind) -> String {
+    match result {
+        Ok(_) => panic!("it succeeded, but {kind:?} was expected"),
+        Err(error) => {
+            assert_eq!(error.kind(), kind, "{error}");
+            error.to_string()
+        }
+    }
+}
+
+/// Bytes that differ at every offset and from seed to seed, so that misplaced data is noticed.
+pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
