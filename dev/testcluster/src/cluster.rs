@@ -211,6 +211,9 @@ impl TestCluster {
 
     /// Waits until the monitor counts the storage daemon as up, or as down.
     ///
+    /// It notices the death of one of several at once, a freeze, or the death of the only
+    /// one, after some ten seconds at most.
+    ///
     /// # Errors
     ///
     /// [`Error::TimedOut`] if it does not within `within`; [`Error::Command`] if the monitor

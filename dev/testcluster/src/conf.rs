@@ -61,7 +61,8 @@ const FIXED: &[(&str, &str)] = &[
     ("osd_mon_report_interval", "1"),
     ("osd_beacon_report_interval", "1"),
     ("osd_max_markdown_count", "100000"),
-    ("mon_osd_report_timeout", "6"),
+    // Beacons come every two seconds. A monitor counts this time twice after its own start.
+    ("mon_osd_report_timeout", "5"),
     ("mon_osd_adjust_heartbeat_grace", "false"),
     ("mon_osd_min_down_reporters", "1"),
     ("mon_osd_reporter_subtree_level", "osd"),
