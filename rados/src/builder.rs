@@ -96,9 +96,6 @@ impl ConnBuilder {
     }
 
     /// Reads this configuration file.
-    ///
-    /// librados derives the default keyring paths from the file's name: after `/x/two.conf` it
-    /// looks for `two.client.ID.keyring`, not for `ceph.client.ID.keyring`.
     #[must_use]
     pub fn config_file(self, path: impl Into<PathBuf>) -> Self {
         self.config_files([path])

@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::iter;
+use std::path::PathBuf;
 
 use ceph_core::Error;
 
@@ -87,24 +88,30 @@ impl fmt::Display for Paths<'_> {
     }
 }
 
-/// Adds the failure's cause to the error of `rados_connect`, if it can be told.
+/// Adds to the error of `rados_connect` what the configuration tells of its cause.
 pub(crate) fn explain(error: Error, conn: &ConnInner, user: &str) -> Error {
     let option = |name: &str| conn.config_get(name).unwrap_or_default();
     let mon_host = option("mon_host");
-    let cause = match error.errno().raw() {
+    let errno = error.errno().raw();
+    let error = error.on(user);
+    let cause = match errno {
         libc::ENOENT if mon_host.is_empty() => Some(ConnectFailure::NoMonitors),
-        errno => key_failure(user, &option).or_else(|| match errno {
+        libc::ETIMEDOUT => {
+            let timeout = option("client_mount_timeout");
+            Some(ConnectFailure::Unreachable { mon_host, timeout })
+        }
+        libc::EINVAL => {
+            let hint =
+                "does every name in mon_host resolve, and is the key base64 as ceph prints it?";
+            return error.hint(hint);
+        }
+        _ => key_failure(user, &option).or_else(|| match errno {
             libc::EACCES | libc::EPERM | libc::EOPNOTSUPP => Some(ConnectFailure::Refused {
                 user: user.to_owned(),
             }),
-            libc::ETIMEDOUT => {
-                let timeout = option("client_mount_timeout");
-                Some(ConnectFailure::Unreachable { mon_host, timeout })
-            }
             _ => None,
         }),
     };
-    let error = error.on(user);
     match cause {
         Some(cause) => error.because(cause),
         None => error,
@@ -117,18 +124,17 @@ fn key_failure(user: &str, option: &impl Fn(&str) -> String) -> Option<ConnectFa
         .map(option)
         .concat()
         .contains("cephx");
-    let keyfile = option("keyfile");
-    if !cephx || !option("key").is_empty() || (!keyfile.is_empty() && Path::new(&keyfile).exists())
-    {
+    let keyfile = PathBuf::from(option("keyfile"));
+    if !cephx || !option("key").is_empty() || keyfile.exists() {
         return None;
     }
     let user = user.to_owned();
     let list = option("keyring");
     let separators = [',', ';', ' ', '\t'];
-    let tried: Vec<PathBuf> = list
-        .split(separators)
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from)
+    let keyrings = list.split(separators).map(PathBuf::from);
+    let tried: Vec<PathBuf> = iter::once(keyfile)
+        .chain(keyrings)
+        .filter(|path| !path.as_os_str().is_empty())
         .collect();
     let Some(path) = tried.iter().find(|path| path.exists()).cloned() else {
         return Some(ConnectFailure::KeyringNotFound { user, tried });
