@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::process::Output;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rados::{Conn, ConnBuilder, Error, ErrorKind, IoCtx};
 use testcluster::Target;
@@ -77,7 +78,11 @@ pub fn run(program: &str, args: &[impl AsRef<OsStr>]) -> Vec<u8> {
 /// Runs a program against the cluster.
 #[track_caller]
 pub fn try_run(program: &str, args: &[impl AsRef<OsStr>]) -> Output {
-    cluster().command(program).args(args).output().expect("start the program")
+    cluster()
+        .command(program)
+        .args(args)
+        .output()
+        .expect("start the program")
 }
 
 /// Asserts that a call failed with this kind, and returns the error's text.
@@ -102,4 +107,10 @@ pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
         state as u8
     };
     std::iter::repeat_with(next).take(len).collect()
+}
+
+/// Asks until the answer is yes.
+#[track_caller]
+pub fn poll(what: &str, answer: impl FnMut() -> bool) {
+    testcluster::wait_until(what, Duration::from_secs(60), answer).unwrap();
 }

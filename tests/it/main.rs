@@ -3,3 +3,5 @@
 
 mod common;
 mod rados_conn;
+mod rados_object;
+mod rados_pool;
