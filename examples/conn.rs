@@ -24,6 +24,9 @@ fn run(args: &Args) -> Result<()> {
     let stat = conn.cluster_stat()?;
     println!("fsid: {}", conn.fsid()?);
     println!("client: client.{}", conn.instance_id()?);
-    println!("used: {} of {} bytes in {} objects", stat.used, stat.total, stat.objects);
+    println!(
+        "used: {} of {} bytes in {} objects",
+        stat.used, stat.total, stat.objects
+    );
     Ok(())
 }

@@ -41,7 +41,9 @@ fn run(args: &Args) -> Result<()> {
     let conn = args.cluster.connect()?;
     let pool = conn.ioctx(&args.pool)?;
     println!("before make new image : {}", images(&pool)?);
-    ImageOptions::new().order(order).create(&pool, &args.image, args.size)?;
+    ImageOptions::new()
+        .order(order)
+        .create(&pool, &args.image, args.size)?;
     println!("after make new image : {}", images(&pool)?);
     rbd::remove(&pool, &args.image)?;
     println!("after remove {} : {}", args.image, images(&pool)?);
@@ -49,6 +51,9 @@ fn run(args: &Args) -> Result<()> {
 }
 
 fn images(pool: &IoCtx) -> Result<String> {
-    let names: Vec<_> = rbd::list(pool)?.into_iter().map(|image| image.name).collect();
+    let names: Vec<_> = rbd::list(pool)?
+        .into_iter()
+        .map(|image| image.name)
+        .collect();
     Ok(format!("[{}]", names.join(" ")))
 }

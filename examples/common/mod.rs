@@ -21,7 +21,9 @@ pub struct Cluster {
 impl Cluster {
     /// Connects, and says so.
     pub fn connect(&self) -> Result<Conn> {
-        let builder = Conn::builder().id(&self.id).mount_timeout(Duration::from_secs(30));
+        let builder = Conn::builder()
+            .id(&self.id)
+            .mount_timeout(Duration::from_secs(30));
         let builder = match &self.conf {
             Some(path) => builder.config_file(path),
             None => builder.default_config_file(),

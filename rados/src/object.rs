@@ -67,11 +67,16 @@ impl IoCtx {
 
     /// Writes `data` at `offset`, creating the object or a gap of zeros if need be. All or nothing.
     ///
+    /// Empty data creates the object if need be, and leaves its size alone.
+    ///
     /// # Errors
     /// `TooBig` for more than the OSDs' `osd_max_write_size` (90 MiB by default) at once, or past
     /// `osd_max_object_size` (128 MiB by default).
     #[doc(alias = "rados_write")]
     pub fn write(&self, object: impl AsRef<[u8]>, data: &[u8], offset: u64) -> Result<()> {
+        // An OSD that is asked to write nothing past the object's end records the new size but not
+        // the zeros: from then on the object counts as lost, and reads of it hang.
+        let offset = if data.is_empty() { 0 } else { offset };
         self.write_op(
             "rados_write",
             object.as_ref(),
@@ -117,7 +122,8 @@ impl IoCtx {
         )
     }
 
-    /// Cuts the object to `size` bytes, or extends it by zeros; creates it if need be.
+    /// Cuts the object to `size` bytes, or extends it by zeros. An object that does not exist stays
+    /// so, without an error.
     ///
     /// # Errors
     /// `TooBig` past the OSDs' `osd_max_object_size` (128 MiB by default).

@@ -15,9 +15,13 @@ pub fn cluster() -> &'static Target {
     testcluster::shared().unwrap_or_else(|error| panic!("no cluster: {error}"))
 }
 
-/// How to connect to it as `client.admin`.
+/// How to connect to it as `client.admin`, so that what would hang fails.
 pub fn builder() -> ConnBuilder {
-    Conn::builder().config_file(cluster().conf_path())
+    let patience = Duration::from_secs(120);
+    Conn::builder()
+        .config_file(cluster().conf_path())
+        .mon_timeout(patience)
+        .osd_timeout(patience)
 }
 
 /// The connection that most tests share.
