@@ -9,7 +9,7 @@ use ceph_core::cstr::CName;
 use ceph_core::{check, grow};
 use rados::{Error, IoCtx, Result};
 
-use crate::{ffi, string, subject};
+use crate::{ffi, string, subject, usable};
 
 /// An image in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,7 +21,8 @@ pub struct ImageEntry {
     pub id: String,
 }
 
-/// Lists the images in the pool and namespace of `ioctx`. Blocks.
+/// Lists the images in the pool and namespace of `ioctx`. Blocks. A namespace that does not exist is
+/// empty.
 ///
 /// ```no_run
 /// # fn main() -> rbd::Result<()> {
@@ -38,7 +39,7 @@ pub struct ImageEntry {
 #[doc(alias = "rbd_list2")]
 pub fn list(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
     const OP: &str = "rbd_list2";
-    ioctx.pool_id()?; // refused in a forked child
+    usable(OP, ioctx.conn())?;
     let none = ffi::rbd_image_spec_t {
         id: ptr::null_mut(),
         name: ptr::null_mut(),
@@ -57,7 +58,11 @@ pub fn list(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
         let id = unsafe { string(spec.id) };
         ImageEntry { name, id }
     });
-    Ok(entries.collect())
+    let entries: Vec<_> = entries.collect();
+    if entries.is_empty() {
+        ioctx.pool_name()?; // to C a deleted pool is an empty one
+    }
+    Ok(entries)
 }
 
 /// The specs of a listing that succeeded.
@@ -108,8 +113,9 @@ pub fn remove(ioctx: &IoCtx, name: &str) -> Result<()> {
 /// A break asks the library to stop; it may go on to the end all the same.
 ///
 /// # Errors
-/// As [`remove`]; `Canceled` when it stopped because `progress` broke: then some data is gone, and
-/// the image can still be removed.
+/// As [`remove`]; `Canceled` when it stopped because `progress` broke. Then some data is gone, and
+/// the image cannot be opened any more: it is in the trash, but is still listed, and removing it
+/// again goes on.
 ///
 /// # Panics
 /// When `progress` does, after the library has stopped.
@@ -147,7 +153,7 @@ fn with_name(
     call: impl FnOnce(rados::sys::rados_ioctx_t, *const c_char) -> Result<u64>,
 ) -> Result<()> {
     let name = checked_name(op, ioctx, name)?;
-    ioctx.pool_id()?; // refused in a forked child
+    usable(op, ioctx.conn())?;
     call(ioctx.as_raw(), name.as_ptr())
         .map(drop)
         .map_err(|error| error.on(subject(ioctx, shown)))

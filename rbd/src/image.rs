@@ -3,12 +3,11 @@
 use std::fmt;
 use std::ptr;
 
-use ceph_core::callback::called_by_ceph;
 use ceph_core::cstr::CName;
 use ceph_core::{check, reaper};
 use rados::{Error, IoCtx, Result};
 
-use crate::{ffi, subject};
+use crate::{ffi, subject, usable};
 
 /// An open image (`rbd_image_t`).
 ///
@@ -80,7 +79,7 @@ impl OpenOptions {
         self
     }
 
-    /// Opens the image as it was when this snapshot was taken; only reading is possible.
+    /// Opens the image as it was when this snapshot was taken, for [reading only](Self::read_only).
     #[must_use]
     pub fn snapshot(mut self, snapshot: impl Into<String>) -> Self {
         self.snapshot = Some(snapshot.into());
@@ -90,12 +89,12 @@ impl OpenOptions {
     /// Opens the image with this name. Blocks.
     ///
     /// # Errors
-    /// `NotFound` for an image or snapshot that does not exist; `InvalidArgument` for an empty name
-    /// or one with a NUL byte; `PermissionDenied`.
+    /// `NotFound` for an image or snapshot that does not exist; `InvalidArgument` for a name of either
+    /// that is empty or has a NUL byte; `PermissionDenied`.
     #[doc(alias = "rbd_open")]
     #[doc(alias = "rbd_open_read_only")]
     pub fn open(&self, ioctx: &IoCtx, name: &str) -> Result<Image> {
-        if self.read_only {
+        if self.reads_only() {
             // SAFETY: as `open_with` promises.
             self.open_with(
                 "rbd_open_read_only",
@@ -118,7 +117,7 @@ impl OpenOptions {
     #[doc(alias = "rbd_open_by_id")]
     #[doc(alias = "rbd_open_by_id_read_only")]
     pub fn open_by_id(&self, ioctx: &IoCtx, id: &str) -> Result<Image> {
-        if self.read_only {
+        if self.reads_only() {
             // SAFETY: as `open_with` promises.
             self.open_with(
                 "rbd_open_by_id_read_only",
@@ -132,6 +131,12 @@ impl OpenOptions {
                 ffi::rbd_open_by_id(io, id, image, snap)
             })
         }
+    }
+
+    /// At a snapshot C refuses to write through any handle, but would let one that is not read-only
+    /// take, rename, protect and remove snapshots.
+    fn reads_only(&self) -> bool {
+        self.read_only || self.snapshot.is_some()
     }
 
     /// Calls C with an open pool, strings that live until it returns (NULL for no snapshot), and
@@ -153,12 +158,15 @@ impl OpenOptions {
             snapshot: self.snapshot.clone(),
         };
         let located = |error: Error| error.on(subject(ioctx, &opened.to_string()));
-        if name.is_empty() {
-            return Err(located(Error::refused(
-                op,
-                libc::EINVAL,
-                "the name is empty",
-            )));
+        for (what, name) in [
+            ("name", Some(name)),
+            ("snapshot name", self.snapshot.as_deref()),
+        ] {
+            // C would take an empty snapshot name for the head.
+            if name.is_some_and(str::is_empty) {
+                let hint = format!("the {what} is empty");
+                return Err(located(Error::refused(op, libc::EINVAL, hint)));
+            }
         }
         let c_name = CName::new(op, "image name or id", name).map_err(located)?;
         let c_snapshot = self
@@ -167,7 +175,7 @@ impl OpenOptions {
             .map(|name| CName::new(op, "snapshot name", name));
         let c_snapshot = c_snapshot.transpose().map_err(located)?;
         let mut raw = ffi::rbd_image_t(ptr::null_mut());
-        ioctx.pool_id()?; // refused in a forked child
+        usable(op, ioctx.conn())?;
         let code = call(
             ioctx.as_raw(),
             c_name.as_ptr(),
@@ -230,12 +238,10 @@ impl Image {
 
     /// The handle, unless using it here would be wrong.
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rbd_image_t> {
-        if called_by_ceph() {
-            let hint = "images cannot be used inside a callback of Ceph's";
-            return Err(Error::refused(op, libc::EDEADLK, hint).on(self.opened.to_string()));
+        match usable(op, self.ioctx.conn()) {
+            Ok(()) => Ok(self.raw),
+            Err(error) => Err(error.on(self.opened.to_string())),
         }
-        self.ioctx.conn().instance_id()?; // refused in a forked child
-        Ok(self.raw)
     }
 
     /// Calls the C function `op` with the open handle.

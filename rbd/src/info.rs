@@ -149,7 +149,8 @@ impl Image {
         Ok(info)
     }
 
-    /// The image's name now: it can have been renamed since it was opened.
+    /// The image's name when it was opened. A rename by another since then is seen by a handle that
+    /// holds the exclusive lock, and may not be by others.
     #[doc(alias = "rbd_get_name")]
     pub fn name(&self) -> Result<String> {
         self.text("rbd_get_name", |raw, buffer, mut len| {

@@ -7,7 +7,7 @@ use ceph_core::check;
 use ceph_core::cstr::CName;
 use rados::{Error, IoCtx, Result};
 
-use crate::{Features, Order, ffi, order, subject};
+use crate::{Features, Order, ffi, order, subject, usable};
 
 /// What a new image is like. Whatever is not set is as the cluster's configuration says.
 ///
@@ -88,7 +88,7 @@ impl ImageOptions {
             )));
         }
         let options = self.to_c(OP).map_err(located)?;
-        ioctx.pool_id()?; // refused in a forked child
+        usable(OP, ioctx.conn())?;
         // SAFETY: the pool's handle is open, `c_name` lives until the call returns, and the options
         // are copied.
         let code = unsafe { ffi::rbd_create4(ioctx.as_raw(), c_name.as_ptr(), size, options.raw) };

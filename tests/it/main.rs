@@ -2,6 +2,11 @@
 //! this run.
 
 mod common;
+mod examples;
+mod faults;
+mod ownership;
 mod rados_conn;
 mod rados_object;
 mod rados_pool;
+mod rbd_common;
+mod rbd_image;
