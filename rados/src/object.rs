@@ -27,8 +27,8 @@ pub struct ObjectStat {
 ///
 /// Every method fails with `InvalidArgument` for an object name with a NUL byte, and with
 /// `TimedOut`, `Blocklisted` or `PermissionDenied` as the cluster answers. A write that failed with
-/// `TimedOut` may have been applied, or still be. Writes to a pool that is full wait, or fail with
-/// `NoSpace` or `QuotaExceeded`.
+/// `TimedOut` may have been applied, or still be. While the pool is full or over its quota, whatever
+/// changes an object waits, a removal too.
 impl IoCtx {
     /// Reads from `offset` into `buffer`; answers how many bytes were read, which are fewer than
     /// asked for only at the end of the object.

@@ -1,0 +1,6 @@
+fn misuse(image: rbd::Image) -> rbd::Result<()> {
+    image.close()?;
+    image.close()
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+fn misuse(image: &rbd::Image) -> rbd::Image {
+    image.clone()
+}
+
+fn main() {}
