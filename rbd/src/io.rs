@@ -112,8 +112,8 @@ impl Image {
 
     /// Tells the cluster that `len` bytes from `offset` on are not needed; what lies past the
     /// image's end is ignored. A hint, for guarantees see [`write_zeroes`](Self::write_zeroes):
-    /// parts of objects smaller than the option `rbd_discard_granularity_bytes` (64 KiB) may keep
-    /// their data, what is discarded reads as zeros.
+    /// parts of objects that are no whole blocks of `rbd_discard_granularity_bytes` (64 KiB) keep
+    /// their data, unless `rbd_skip_partial_discard` is off; what is discarded reads as zeros.
     ///
     /// # Errors
     /// As [`write_all_at`](Self::write_all_at), but past the end there is no error.
@@ -161,7 +161,8 @@ impl Image {
             .map(drop)
     }
 
-    /// Calls C for pieces that end at multiples of the chunk, so that no object is cut in two.
+    /// Calls C for pieces that end at multiples of the chunk, so that no object is cut in two
+    /// but those of striped images.
     fn in_chunks(
         &self,
         op: &'static str,

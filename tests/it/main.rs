@@ -10,3 +10,4 @@ mod rados_object;
 mod rados_pool;
 mod rbd_common;
 mod rbd_image;
+mod rbd_io;
