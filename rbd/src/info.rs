@@ -89,6 +89,8 @@ pub struct ParentInfo {
 pub struct GroupSpec {
     /// The group's pool.
     pub pool: String,
+    /// The group's namespace, which is its images'; empty for the default one.
+    pub pool_namespace: String,
     /// The group's name.
     pub name: String,
 }
@@ -103,9 +105,14 @@ impl Image {
             name.unwrap_or_else(|_| format!("<missing data pool {data_pool}>"))
         });
         let snapshot = self.snapshot_name();
+        let format = self.format()?;
+        let id = match format {
+            1 => String::new(),
+            _ => self.id()?,
+        };
         Ok(ImageInfo {
             name: self.name()?,
-            id: self.id()?,
+            id,
             size: stat.size,
             objects: stat.num_objs,
             order: Order::from_c(stat.order),
@@ -113,7 +120,7 @@ impl Image {
             data_pool,
             snapshot_count: self.snap_list()?.len(),
             block_name_prefix: self.block_name_prefix()?,
-            format: self.format()?,
+            format,
             features: self.features()?,
             op_features: self.op_features()?,
             flags: self.flags()?,
@@ -293,7 +300,12 @@ impl Image {
         let pool = self.ioctx().conn().pool_reverse_lookup(group.0.pool)?;
         // SAFETY: the library set the name to a string that lives until `group` goes.
         let name = unsafe { string(group.0.name) };
-        Ok(Some(GroupSpec { pool, name }))
+        let pool_namespace = self.ioctx().namespace().to_owned();
+        Ok(Some(GroupSpec {
+            pool,
+            pool_namespace,
+            name,
+        }))
     }
 
     /// What the image is a clone of. Blocks.

@@ -29,7 +29,11 @@ impl Serialize for ImageInfo {
             map.serialize_entry("flags", &self.flags.names().collect::<Vec<_>>())?;
         }
         if let Some(group) = &self.group {
-            map.serialize_entry("group", &format!("{}/{}", group.pool, group.name))?;
+            let spec = match &*group.pool_namespace {
+                "" => format!("{}/{}", group.pool, group.name),
+                namespace => format!("{}/{namespace}/{}", group.pool, group.name),
+            };
+            map.serialize_entry("group", &spec)?;
         }
         for (key, time) in [
             ("create_timestamp", self.create_timestamp),

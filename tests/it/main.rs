@@ -10,4 +10,5 @@ mod rados_object;
 mod rados_pool;
 mod rbd_common;
 mod rbd_image;
+mod rbd_info;
 mod rbd_io;
