@@ -213,6 +213,9 @@ impl Image {
 
     /// Enables features; those that are on already stay so. Blocks.
     ///
+    /// librbd enables `OBJECT_MAP` and `FAST_DIFF` together, whichever is asked for. On an image that
+    /// had them not, they are [invalid](Self::flags), and not used, until they are rebuilt.
+    ///
     /// # Errors
     /// `InvalidArgument`, before anything has changed, for a feature that needs another which is
     /// neither on nor among `features` (the error names both), and for one that can only be chosen
@@ -235,7 +238,8 @@ impl Image {
 
     /// Disables features; those that are off already stay so. Blocks.
     ///
-    /// An old kernel's `rbd map` wants `layering` alone: disable the rest.
+    /// librbd disables `OBJECT_MAP` and `FAST_DIFF` together. An old kernel's `rbd map` wants
+    /// `layering` alone: disable the rest, in one call.
     ///
     /// # Errors
     /// `InvalidArgument`, before anything has changed, for a feature that another needs which is on

@@ -7,7 +7,12 @@ use ceph_core::check;
 use ceph_core::cstr::CName;
 use rados::{Error, IoCtx, Result};
 
+use crate::resize::check_size;
 use crate::{Features, Order, ffi, order, subject, usable};
+
+/// With more of the largest objects side by side, librbd's computation of how many bytes they hold
+/// overflows, and it divides by zero.
+const MAX_STRIPE_COUNT: u64 = (1 << (63 - *Order::RANGE.end())) - 1;
 
 /// What a new image is like. Whatever is not set is as the cluster's configuration says.
 ///
@@ -52,7 +57,8 @@ impl ImageOptions {
         self
     }
 
-    /// Stripes of `unit` bytes over `count` objects. The unit must divide the object size.
+    /// Stripes of `unit` bytes over `count` objects. The unit must divide the object size, and be 512
+    /// or more.
     pub fn stripe(mut self, unit: u64, count: u64) -> Self {
         self.stripe = Some((unit, count));
         self
@@ -69,8 +75,9 @@ impl ImageOptions {
     ///
     /// # Errors
     /// `AlreadyExists`; `InvalidArgument` for an empty name, a name with a NUL byte, a feature that
-    /// needs another, a stripe unit that does not divide the object size; `NotFound` for a data
-    /// pool that does not exist; `OutOfDomain` when the configured order is outside 12..=25;
+    /// needs another, a stripe unit that does not divide the object size, 2^63 bytes or more, more
+    /// than the 256,000,000 objects that an object map has room for; `NotFound` for a data pool or a
+    /// namespace that does not exist, or a pool that has been deleted; `OutOfDomain` when the configured order is outside 12..=25;
     /// `Unsupported` for features that the library does not know.
     #[doc(alias = "rbd_create")]
     #[doc(alias = "rbd_create2")]
@@ -87,6 +94,7 @@ impl ImageOptions {
                 "the image name is empty",
             )));
         }
+        check_size(OP, size).map_err(located)?;
         let options = self.to_c(OP).map_err(located)?;
         usable(OP, ioctx.conn())?;
         // SAFETY: the pool's handle is open, `c_name` lives until the call returns, and the options
@@ -117,6 +125,10 @@ impl ImageOptions {
         if let Some((unit, count)) = self.stripe {
             if unit == 0 || count == 0 {
                 let hint = "the stripe unit and count must not be 0";
+                return Err(Error::refused(op, libc::EINVAL, hint));
+            }
+            if count > MAX_STRIPE_COUNT {
+                let hint = format!("the stripe count must not be over {MAX_STRIPE_COUNT}");
                 return Err(Error::refused(op, libc::EINVAL, hint));
             }
             options.set_u64(ffi::RBD_IMAGE_OPTION_STRIPE_UNIT, unit)?;

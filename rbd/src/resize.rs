@@ -18,6 +18,16 @@ pub enum Shrink {
     Allow,
 }
 
+/// Refuses sizes with which librbd's computation of the number of objects overflows: it then aborts
+/// the process at the first write.
+pub(crate) fn check_size(op: &'static str, size: u64) -> Result<()> {
+    if size > i64::MAX.cast_unsigned() {
+        let hint = format!("an image cannot have {size} bytes: the most is 2^63 - 1");
+        return Err(Error::refused(op, libc::EINVAL, hint));
+    }
+    Ok(())
+}
+
 impl Image {
     /// The size in bytes: of the snapshot, if the image is opened at one.
     #[doc(alias = "rbd_get_size")]
@@ -34,7 +44,8 @@ impl Image {
     /// that grows with what is cut off.
     ///
     /// # Errors
-    /// `InvalidArgument` when it would shrink and `shrink` is `Deny`; `ReadOnly`.
+    /// `InvalidArgument` when it would shrink and `shrink` is `Deny`, for 2^63 bytes or more, and for
+    /// more than the 256,000,000 objects that an object map has room for; `ReadOnly`.
     #[doc(alias = "rbd_resize")]
     #[doc(alias = "rbd_resize2")]
     pub fn resize(&self, size: u64, shrink: Shrink) -> Result<()> {
@@ -42,7 +53,7 @@ impl Image {
     }
 
     /// As [`resize`](Self::resize), reporting objects done and their total to `progress`, which
-    /// runs on a thread of the library's and can break to stop.
+    /// runs on a thread of the library's and can break to stop. Only shrinking reports.
     ///
     /// # Errors
     /// As [`resize`](Self::resize); `Canceled` when `progress` broke while shrinking, and then
@@ -60,6 +71,7 @@ impl Image {
     ) -> Result<()> {
         const OP: &str = "rbd_resize2";
         let raw = self.raw(OP)?;
+        check_size(OP, size).map_err(|error| error.on(self.subject()))?;
         let allow = shrink == Shrink::Allow;
         with_progress(OP, &mut progress, |callback, arg| {
             // SAFETY: the handle is open, and `arg` is what `with_progress` made for `callback`.

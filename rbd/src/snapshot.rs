@@ -25,7 +25,8 @@ pub struct SnapInfo {
 }
 
 /// Snapshots. All methods block; those that change something fail with `ReadOnly` on an image that
-/// is opened read-only or at a snapshot, and with `InvalidArgument` for a name with a NUL byte.
+/// is opened read-only or at a snapshot, and with `InvalidArgument` for a name that is empty or has a
+/// NUL byte.
 impl Image {
     /// Takes a snapshot.
     ///
@@ -76,10 +77,10 @@ impl Image {
         Ok(infos.collect())
     }
 
-    /// Removes a snapshot.
+    /// Removes a snapshot. One with clones of format 2 is hidden until the last of them is gone.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` when it is protected, or has clones.
+    /// `NotFound`; `Busy` when it is protected.
     #[doc(alias = "rbd_snap_remove")]
     pub fn snap_remove(&self, snapshot: &str) -> Result<()> {
         self.snap_call("rbd_snap_remove", snapshot, |raw, name| {
@@ -99,7 +100,7 @@ impl Image {
     #[doc(alias = "rbd_snap_rename")]
     pub fn snap_rename(&self, from: &str, to: &str) -> Result<()> {
         const OP: &str = "rbd_snap_rename";
-        let to = CName::new(OP, "snapshot name", to)?;
+        let to = self.snap_name(OP, to)?; // C takes an empty one
         self.snap_call(OP, from, |raw, from| {
             // SAFETY: as `snap_call` promises; `to` lives until the call returns.
             unsafe { ffi::rbd_snap_rename(raw, from, to.as_ptr()) }
@@ -134,7 +135,7 @@ impl Image {
         mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send,
     ) -> Result<()> {
         const OP: &str = "rbd_snap_rollback_with_progress";
-        let name = CName::new(OP, "snapshot name", snapshot)?;
+        let name = self.snap_name(OP, snapshot)?;
         let raw = self.raw(OP)?;
         with_progress(OP, &mut progress, |callback, arg| {
             // SAFETY: the handle is open, `name` lives until the call returns, and `arg` is what
@@ -160,12 +161,16 @@ impl Image {
     /// Takes a snapshot's protection away.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` when it has clones; `InvalidArgument` when it is not protected.
+    /// `NotFound`; `Busy` when it has clones of format 1; `InvalidArgument` when it is not protected.
     #[doc(alias = "rbd_snap_unprotect")]
     pub fn snap_unprotect(&self, snapshot: &str) -> Result<()> {
         self.snap_call("rbd_snap_unprotect", snapshot, |raw, name| {
             // SAFETY: as `snap_call` promises.
             unsafe { ffi::rbd_snap_unprotect(raw, name) }
+        })
+        .map_err(|error| match error.errno().raw() {
+            libc::EBUSY => error.hint("the snapshot has clones; flatten or remove them first"),
+            _ => error,
         })
     }
 
@@ -190,15 +195,24 @@ impl Image {
         snapshot: &str,
         call: impl FnOnce(ffi::rbd_image_t, *const c_char) -> i32,
     ) -> Result<()> {
-        let name = CName::new(op, "snapshot name", snapshot)?;
-        if snapshot.is_empty() {
-            let error = Error::refused(op, libc::EINVAL, "the snapshot name is empty");
-            return Err(error.on(self.subject()));
-        }
+        let name = self.snap_name(op, snapshot)?;
         let code = call(self.raw(op)?, name.as_ptr());
         check(op, code)
             .map(drop)
             .map_err(|error| error.on(self.snap_subject(snapshot)))
+    }
+
+    fn snap_name(&self, op: &'static str, snapshot: &str) -> Result<CName> {
+        let name = if snapshot.is_empty() {
+            Err(Error::refused(
+                op,
+                libc::EINVAL,
+                "the snapshot name is empty",
+            ))
+        } else {
+            CName::new(op, "snapshot name", snapshot)
+        };
+        name.map_err(|error| error.on(self.subject()))
     }
 
     #[cold]

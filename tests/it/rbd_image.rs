@@ -289,6 +289,37 @@ fn more_objects_than_an_object_map_holds_are_refused() {
 }
 
 #[test]
+fn what_librbd_would_compute_wrongly_is_refused() {
+    let pool = Pool::new();
+    let kind = ErrorKind::InvalidArgument;
+    let bare = ImageOptions::new().features(Features::empty());
+    for size in [1 << 63, u64::MAX] {
+        fails(rbd::create(&pool, "image", size), kind);
+        fails(bare.create(&pool, "image", size), kind);
+    }
+    for count in [1 << 38, 1 << 40, 1 << 42, u64::MAX] {
+        fails(
+            bare.clone()
+                .stripe(64 * KIB, count)
+                .create(&pool, "image", GIB),
+            kind,
+        );
+    }
+    assert_eq!(rbd::list(&pool).unwrap(), []);
+    let largest = (1 << 38) - 1;
+    bare.clone()
+        .order(Order::new(25).unwrap())
+        .stripe(4096, largest)
+        .create(&pool, "image", GIB)
+        .unwrap();
+    let image = Image::open(&pool, "image").unwrap();
+    assert_eq!(image.stripe_count().unwrap(), largest);
+    let data = pattern(1, 1 << 20);
+    image.write_all_at(&data, GIB - MIB).unwrap();
+    assert!(bytes_at(&image, GIB - MIB, 1 << 20) == data);
+}
+
+#[test]
 fn a_list_has_every_image_once_with_its_id() {
     let pool = Pool::new();
     assert_eq!(rbd::list(&pool).unwrap(), []);
