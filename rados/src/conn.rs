@@ -74,6 +74,12 @@ impl Conn {
         self.inner.raw(op)
     }
 
+    /// Refuses the C function `op` in a forked child. For the crate `rbd`.
+    #[doc(hidden)]
+    pub fn check_process(&self, op: &'static str) -> Result<()> {
+        self.inner.raw(op).map(drop)
+    }
+
     /// The cluster's id, a UUID in text form.
     ///
     /// # Errors

@@ -300,7 +300,7 @@ impl fmt::Display for Opened {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        if self.closed || self.ioctx.conn().instance_id().is_err() {
+        if self.closed || self.ioctx.conn().check_process("rbd_close").is_err() {
             return; // closed, or in a forked child
         }
         let closing = Closing {

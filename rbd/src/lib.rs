@@ -73,7 +73,7 @@ fn usable(op: &'static str, conn: &rados::Conn) -> Result<()> {
         let hint = "this waits for the cluster, which cannot be done inside a callback of Ceph's";
         return Err(Error::refused(op, libc::EDEADLK, hint));
     }
-    conn.instance_id().map(drop)
+    conn.check_process(op)
 }
 
 /// `pool/image` or `pool/namespace/image`, for errors.
