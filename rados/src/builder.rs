@@ -221,7 +221,14 @@ impl ConnBuilder {
             match (conf, &self.files) {
                 // A list is split by librados, as by Ceph's programs.
                 (Some(list), _) => read_file(&inner, Some(list.as_bytes()), &list)?,
-                (None, Some(Files::Default)) => read_file(&inner, None, "the default file")?,
+                (None, Some(Files::Default)) => {
+                    read_file(&inner, None, "the default file").map_err(|error| {
+                        let places = format!("/etc/ceph/{cluster}.conf, ~/.ceph/{cluster}.conf");
+                        error.hint(format!(
+                            "looked for $CEPH_CONF, else {places}, {cluster}.conf"
+                        ))
+                    })?;
+                }
                 (None, Some(Files::These(paths))) => read_first(&inner, paths)?,
                 (None, None) => {}
             }
@@ -260,8 +267,8 @@ impl fmt::Debug for ConnBuilder {
 
 /// Whole seconds, at least one: to librados 0 means for ever.
 fn seconds(timeout: Duration) -> String {
-    let rounded = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
-    rounded.max(1).to_string()
+    let part = u64::from(timeout.subsec_nanos() > 0);
+    timeout.as_secs().saturating_add(part).max(1).to_string()
 }
 
 /// Reads the first file of `paths` that there is.
