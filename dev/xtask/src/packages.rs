@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::run::{Result, run};
 
@@ -93,7 +93,8 @@ pub fn ensure(groups: &[&[Need]]) -> Result {
     eprintln!("installing with apt-get: {}", apt.join(" "));
     run(apt_get().arg("update").arg("-qq"))?;
     let install = ["install", "-y", "-qq", "--no-install-recommends"];
-    run(apt_get().args(install).args(apt))?;
+    // Its progress is hundreds of lines; what goes wrong is on stderr.
+    run(apt_get().args(install).args(apt).stdout(Stdio::null()))?;
     match missing.iter().find(|need| !(need.present)()) {
         None => Ok(()),
         Some(need) => Err(format!("still missing after the installation: {}", need.what).into()),
