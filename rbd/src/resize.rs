@@ -57,7 +57,8 @@ impl Image {
     ///
     /// # Errors
     /// As [`resize`](Self::resize); `Canceled` when `progress` broke while shrinking, and then
-    /// part of what was to be cut off is gone while the size is the old one.
+    /// part of what was to be cut off is gone while the size is the old one, though for a moment
+    /// still this handle may think otherwise.
     ///
     /// # Panics
     /// When `progress` does, after the library has stopped.
