@@ -1,11 +1,16 @@
 //! A throw-away crate that depends on the libraries as other projects do.
 
+use std::env;
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use testcluster::TestCluster;
 
+use crate::packages::{BUILD, CLUSTER, ensure};
 use crate::run::{Result, cargo, root, run};
 
+/// What a newcomer writes: create an image, write, read back, remove.
 const PROGRAM: &str = r#"use rados::Conn;
 use rbd::{Image, Shrink};
 
@@ -21,33 +26,58 @@ fn main() -> rados::Result<()> {
     let image = Image::open_read_only(&pool, "consumer")?;
     let mut buffer = [0; 28];
     image.read_exact_at(&mut buffer, 4096)?;
-    assert_eq!(&buffer, b"written by a dependent crate");
+    println!("{} bytes: {}", image.size()?, String::from_utf8_lossy(&buffer));
     image.close()?;
     rbd::remove(&pool, "consumer")
 }
 "#;
 
+/// What the program prints.
+const OUTPUT: &str = "2097152 bytes: written by a dependent crate\n";
+
+/// Installs what is missing, boots a cluster and [checks](check) on that.
+///
+/// # Errors
+/// When one of these fails.
+pub fn consumer() -> Result {
+    ensure(&[BUILD, CLUSTER])?;
+    check(&TestCluster::builder().start()?)
+}
+
 /// Makes the crate, builds it and runs its program on the cluster.
 ///
 /// # Errors
-/// When it does not build, or its program fails.
+/// When it does not build, its program fails, or prints something else than it should.
 pub fn check(cluster: &TestCluster) -> Result {
-    let root = root();
     let dir = tempfile::tempdir()?;
-    let manifest = format!(
-        "[package]\nname = \"consumer\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\nrados.path = {:?}\nrbd.path = {:?}\n",
-        root.join("rados"),
-        root.join("rbd"),
-    );
-    fs::create_dir(dir.path().join("src"))?;
-    fs::write(dir.path().join("Cargo.toml"), manifest)?;
-    fs::write(dir.path().join("src/main.rs"), PROGRAM)?;
+    let dir = dir.path().join("consumer");
+    let init = ["init", "--quiet", "--vcs", "none"];
+    run(cargo(&init).arg(&dir))?;
+    for library in ["rados", "rbd"] {
+        let add = ["add", "--quiet", "--path"];
+        run(cargo(&add).arg(root().join(library)).current_dir(&dir))?;
+    }
+    fs::write(dir.join("src/main.rs"), PROGRAM)?;
     // The versions that the tests ran with.
-    fs::copy(root.join("Cargo.lock"), dir.path().join("Cargo.lock"))?;
-    let conf = cluster.conf_path().to_string_lossy();
-    let mut command = cargo(&["run", "--quiet", "--", &conf]);
-    run(command
-        .current_dir(dir.path())
-        .env("CARGO_TARGET_DIR", root.join("target/consumer")))
+    fs::copy(root().join("Cargo.lock"), dir.join("Cargo.lock"))?;
+    let target = target().join("consumer");
+    let mut build = cargo(&["build", "--quiet"]);
+    run(build.current_dir(&dir).env("CARGO_TARGET_DIR", &target))?;
+    let output = Command::new(target.join("debug/consumer"))
+        .arg(cluster.conf_path())
+        .output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && printed == OUTPUT {
+        eprintln!("the dependent crate works: {}", printed.trim_end());
+        Ok(())
+    } else {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Err(format!("the dependent crate failed: {printed}{errors}").into())
+    }
+}
+
+/// The workspace's folder for builds.
+fn target() -> PathBuf {
+    let given = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
+    given.map_or_else(|| root().join("target"), |dir| root().join(dir))
 }

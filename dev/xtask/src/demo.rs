@@ -12,19 +12,14 @@ use crate::run::{Result, cargo, run};
 pub fn demo() -> Result {
     ensure(&[BUILD, CLUSTER])?;
     run(&mut cargo(&["build", "--examples"]))?;
-    eprintln!("\nbooting a throw-away cluster");
+    eprintln!("\nbooting a throw-away cluster with the pools rbd and rbd1");
     let cluster = TestCluster::builder().pool("rbd1").start()?;
-    let conf = cluster.conf_path().to_string_lossy();
     for example in ["conn", "pool", "image"] {
-        run(&mut cargo(&[
-            "run",
-            "--quiet",
-            "--example",
-            example,
-            "--",
-            "--conf",
-            &conf,
-        ]))?;
+        let mut command = cargo(&["run", "--quiet", "--example", example, "--", "--conf"]);
+        run(command
+            .arg(cluster.conf_path())
+            .env_remove("CEPH_ARGS")
+            .env_remove("CEPH_KEYRING"))?;
     }
     Ok(())
 }

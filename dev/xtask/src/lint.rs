@@ -1,6 +1,6 @@
 //! Format, clippy, documentation, dependencies.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::packages::{BUILD, ensure};
 use crate::run::{Result, cargo, run};
@@ -8,37 +8,47 @@ use crate::run::{Result, cargo, run};
 /// The feature sets that everything is checked with.
 const FEATURES: &[&[&str]] = &[&[], &["--all-features"], &["--no-default-features"]];
 
-/// Checks all that can be told without a cluster, with warnings denied.
+/// Checks all that can be told without a cluster, with warnings denied; with `advisories` also
+/// whether a dependency is known to be vulnerable, for which a list is fetched.
 ///
 /// # Errors
 /// At the first finding.
-pub fn lint() -> Result {
+pub fn lint(advisories: bool) -> Result {
     ensure(&[BUILD])?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     for features in FEATURES {
-        let mut clippy = cargo(&["clippy", "--quiet", "--workspace", "--all-targets"]);
-        run(clippy.args(*features).args(["--", "-D", "warnings"]))?;
+        clippy(&["--all-targets"], features)?;
     }
+    // Tests turn features of the libraries on, and with --all-targets for all.
+    clippy(&[], &["--no-default-features"])?;
     for features in FEATURES {
         let mut doc = cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
         run(doc.args(*features).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
-    dependencies()
+    dependencies(advisories)
+}
+
+fn clippy(targets: &[&str], features: &[&str]) -> Result {
+    let mut clippy = cargo(&["clippy", "--quiet", "--workspace"]);
+    clippy.args(targets).args(features);
+    run(clippy.args(["--", "-D", "warnings"]))
 }
 
 /// Licences, duplicate versions and sources of the dependencies.
-fn dependencies() -> Result {
-    let there = Command::new("cargo-deny").arg("--version").output();
-    if !there.is_ok_and(|output| output.status.success()) {
-        eprintln!("\nskipped: licences and duplicates (cargo install --locked cargo-deny)");
+fn dependencies(advisories: bool) -> Result {
+    let there = Command::new("cargo-deny")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    if !there.is_ok_and(|status| status.success()) {
+        let get = "cargo install --locked cargo-deny";
+        if advisories {
+            return Err(format!("cargo-deny is not installed: {get}").into());
+        }
+        eprintln!("\nskipped, as cargo-deny is not installed: licences, duplicates ({get})");
         return Ok(());
     }
-    run(&mut cargo(&[
-        "deny",
-        "--all-features",
-        "check",
-        "licenses",
-        "bans",
-        "sources",
-    ]))
+    let mut deny = cargo(&["deny", "--all-features", "check"]);
+    deny.args(["licenses", "bans", "sources"]);
+    run(deny.args(advisories.then_some("advisories")))
 }

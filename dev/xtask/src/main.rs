@@ -25,13 +25,22 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Make a crate that depends on the libraries, and run its program (part of `test`)
+    Consumer,
     /// Keep a throw-away cluster for development
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Check format, clippy, documentation, licences and duplicate dependencies
-    Lint,
-    /// Run the integration tests under valgrind
+    Lint {
+        /// Also look for known vulnerabilities, which fetches the list of them
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Run the unit and integration tests of the libraries under valgrind
     Memcheck {
+        /// Print a suppression for each finding, to prune and explain in dev/valgrind.supp
+        #[arg(long)]
+        suppressions: bool,
         /// Arguments for the tests: a part of their names, `--nocapture`, ...
         #[arg(last = true)]
         args: Vec<String>,
@@ -40,22 +49,18 @@ enum Chore {
 
 fn main() -> ExitCode {
     let result = match Chore::parse() {
+        Chore::Cluster(command) => return command.run().unwrap_or_else(failure),
         Chore::Demo => demo::demo(),
         Chore::Test { args } => test::test(&args),
-        Chore::Cluster(command) => {
-            return command.run().unwrap_or_else(|error| {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            });
-        }
-        Chore::Lint => lint::lint(),
-        Chore::Memcheck { args } => memcheck::memcheck(&args),
+        Chore::Consumer => consumer::consumer(),
+        Chore::Lint { advisories } => lint::lint(advisories),
+        Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run::summary();
+    result.map_or_else(failure, |()| ExitCode::SUCCESS)
+}
+
+fn failure(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
 }

@@ -2,44 +2,56 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::run::{Result, run};
 
 /// Something that a chore needs.
 pub struct Need {
+    /// What it is, and what for.
     what: &'static str,
+    /// Whether the system has it.
     present: fn() -> bool,
+    /// The packages of Debian and Ubuntu that bring it.
     apt: &'static [&'static str],
-    dnf: &'static [&'static str],
+    /// The packages of Fedora, CentOS and openSUSE.
+    rpm: &'static [&'static str],
 }
 
 /// What a build needs.
 pub const BUILD: &[Need] = &[
     Need {
-        what: "a C compiler",
-        present: || on_path("cc"),
+        what: "a C compiler, which links and knows where libraries are",
+        present: || compiles("", &[]),
         apt: &["gcc", "libc6-dev"],
-        dnf: &["gcc", "glibc-devel"],
+        rpm: &["gcc", "glibc-devel"],
     },
     Need {
         what: "librados and its header",
-        present: || given(&["CEPH_DIR", "RADOS_INCLUDE_DIR"]) || header("rados/librados.h"),
+        present: || {
+            given(&["CEPH_DIR", "RADOS_INCLUDE_DIR"])
+                || compiles("#include <rados/librados.h>", &["-lrados"])
+        },
         apt: &["librados-dev"],
-        dnf: &["librados-devel"],
+        rpm: &["librados-devel"],
     },
     Need {
         what: "librbd and its header",
-        present: || given(&["CEPH_DIR", "RBD_INCLUDE_DIR"]) || header("rbd/librbd.h"),
+        present: || {
+            given(&["CEPH_DIR", "RBD_INCLUDE_DIR"])
+                || compiles("#include <rbd/librbd.h>", &["-lrbd"])
+        },
         apt: &["librbd-dev"],
-        dnf: &["librbd-devel"],
+        rpm: &["librbd-devel"],
     },
     Need {
-        what: "libclang, with which bindgen reads the headers",
+        what: "libclang and its headers, with which bindgen reads the headers",
         present: || given(&["LIBCLANG_PATH"]) || libclang(),
         apt: &["libclang-dev"],
-        dnf: &["clang-devel"],
+        rpm: &["clang-devel"],
     },
 ];
 
@@ -48,26 +60,79 @@ pub const CLUSTER: &[Need] = &[Need {
     what: "Ceph's daemons and commands, for the throw-away cluster",
     present: || testcluster::missing_programs().is_empty(),
     apt: testcluster::PACKAGES,
-    dnf: &["ceph-mon", "ceph-osd", "ceph-mgr", "ceph-common"],
+    rpm: testcluster::PACKAGES,
 }];
 
-/// What the tests need on top, to check results with other clients.
+/// What the tests need on top.
 pub const TEST: &[Need] = &[Need {
-    what: "Ceph's Python modules, as witnesses",
+    what: "Ceph's Python modules, to check results with another client",
     present: || python_has("rados") && python_has("rbd"),
     apt: &["python3-rados", "python3-rbd"],
-    dnf: &["python3-rados", "python3-rbd"],
+    rpm: &["python3-rados", "python3-rbd"],
 }];
 
 /// What the memory check needs on top.
 pub const MEMCHECK: &[Need] = &[Need {
-    what: "valgrind",
+    what: "valgrind, and the C library's symbols for it",
     present: || on_path("valgrind"),
     apt: &["valgrind", "libc6-dbg"],
-    dnf: &["valgrind"],
+    rpm: &["valgrind"],
 }];
 
-/// Installs what is missing, saying what and why; on a system without apt-get, says what to type.
+/// How packages get onto this system.
+#[derive(Debug, PartialEq, Eq)]
+enum Means {
+    /// By `apt-get`, called by root.
+    Apt,
+    /// By `apt-get` through `sudo`.
+    SudoApt,
+    /// By the user, who types this.
+    Typed(&'static str),
+}
+
+impl Means {
+    /// What there is on this system.
+    fn here() -> Self {
+        // The kernel's word, because USER may be anything.
+        let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+        Self::choose(root, on_path)
+    }
+
+    fn choose(root: bool, there: impl Fn(&str) -> bool) -> Self {
+        match (there("apt-get"), root || there("sudo")) {
+            (true, true) if root => Self::Apt,
+            (true, true) => Self::SudoApt,
+            (true, false) => Self::Typed("apt-get install"),
+            _ if there("zypper") => Self::Typed("zypper install"),
+            _ => Self::Typed("dnf install"),
+        }
+    }
+
+    /// The packages for these needs, as this system names them.
+    fn packages<'a>(&self, needs: &[&'a Need]) -> Vec<&'a str> {
+        let apt = !matches!(self, Self::Typed(line) if !line.starts_with("apt-get"));
+        let of = |need: &&'a Need| if apt { need.apt } else { need.rpm };
+        needs.iter().flat_map(of).copied().collect()
+    }
+
+    /// An `apt-get` command, if that is the means.
+    fn apt_get(&self, args: &[&str]) -> Option<Command> {
+        let mut command = match self {
+            Self::Apt => Command::new("env"),
+            Self::SudoApt => {
+                let mut sudo = Command::new("sudo");
+                sudo.arg("env");
+                sudo
+            }
+            Self::Typed(_) => return None,
+        };
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]);
+        command.args(args);
+        Some(command)
+    }
+}
+
+/// Installs what is missing, saying what and why; where it cannot, says what to type.
 ///
 /// # Errors
 /// When something is missing and cannot be installed.
@@ -77,45 +142,31 @@ pub fn ensure(groups: &[&[Need]]) -> Result {
     if missing.is_empty() {
         return Ok(());
     }
+    let means = Means::here();
     for need in &missing {
-        eprintln!("missing: {}", need.what);
+        let packages = means.packages(&[need]).join(" ");
+        eprintln!("missing: {} ({packages})", need.what);
     }
-    let apt: Vec<_> = missing.iter().flat_map(|need| need.apt).copied().collect();
-    if !on_path("apt-get") {
-        let dnf: Vec<_> = missing.iter().flat_map(|need| need.dnf).copied().collect();
-        let lines = format!(
-            "dnf install {}\n  apt-get install {}",
-            dnf.join(" "),
-            apt.join(" ")
-        );
-        return Err(format!("install what is missing, as by one of\n  {lines}").into());
+    let packages = means.packages(&missing);
+    if let Means::Typed(line) = means {
+        let line = format!("{line} {}", packages.join(" "));
+        return Err(format!("install what is missing, as by\n  {line}").into());
     }
-    eprintln!("installing with apt-get: {}", apt.join(" "));
-    run(apt_get().arg("update").arg("-qq"))?;
-    let install = ["install", "-y", "-qq", "--no-install-recommends"];
-    // Its progress is hundreds of lines; what goes wrong is on stderr.
-    run(apt_get().args(install).args(apt).stdout(Stdio::null()))?;
+    // A list that is out of order may be another's than the packages'.
+    if let Some(Err(error)) = means.apt_get(&["update"]).as_mut().map(run) {
+        eprintln!("going on all the same: {error}");
+    }
+    let install = ["install", "--yes", "--no-install-recommends"];
+    if let Some(command) = &mut means.apt_get(&install) {
+        run(command.args(packages))?;
+    }
     match missing.iter().find(|need| !(need.present)()) {
         None => Ok(()),
         Some(need) => Err(format!("still missing after the installation: {}", need.what).into()),
     }
 }
 
-/// `apt-get`, through sudo for users other than root.
-fn apt_get() -> Command {
-    let root =
-        fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-    let mut command = if root {
-        Command::new("env")
-    } else {
-        let mut sudo = Command::new("sudo");
-        sudo.arg("env");
-        sudo
-    };
-    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
-    command
-}
-
+/// Whether the user says where it is: then the build finds it there, or explains.
 fn given(variables: &[&str]) -> bool {
     variables
         .iter()
@@ -127,25 +178,50 @@ fn on_path(program: &str) -> bool {
     env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
-fn header(name: &str) -> bool {
-    ["/usr/include", "/usr/local/include"]
-        .iter()
-        .any(|dir| Path::new(dir).join(name).is_file())
+/// Whether the C compiler makes a program of this with these libraries.
+fn compiles(line: &str, libraries: &[&str]) -> bool {
+    let compile = || -> Result<bool> {
+        let dir = tempfile::tempdir()?;
+        let mut compiler = Command::new("cc")
+            .args(["-x", "c", "-", "-o"])
+            .arg(dir.path().join("program"))
+            .args(libraries)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let program = format!("#include <stdlib.h>\n{line}\nint main(void) {{ return 0; }}\n");
+        if let Some(mut stdin) = compiler.stdin.take() {
+            stdin.write_all(program.as_bytes())?;
+        }
+        Ok(compiler.wait()?.success())
+    };
+    compile().unwrap_or(false)
 }
 
-/// Whether a libclang is in one of the places where distributions put it.
+/// Whether a libclang is in one of the places where distributions put it, with the headers of its own
+/// that it does not work without (`stddef.h`): other programs bring it alone.
 fn libclang() -> bool {
-    let entries = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
-    let has = |dir: &Path| {
-        entries(dir).any(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name.starts_with("libclang.so") || name.starts_with("libclang-") && name.contains(".so")
-        })
+    let inside = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
+    let llvm = inside("/usr/lib".into()).map(|entry| entry.path().join("lib"));
+    let arch = inside("/usr/lib".into()).map(|entry| entry.path());
+    let plain = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);
+    let dirs: Vec<_> = llvm.chain(arch).chain(plain).collect();
+    let library = |dir: &PathBuf| {
+        inside(dir.clone()).any(|entry| is_libclang(&entry.file_name().to_string_lossy()))
     };
-    let llvm = entries(Path::new("/usr/lib")).map(|entry| entry.path().join("lib"));
-    let arch = entries(Path::new("/usr/lib")).map(|entry| entry.path());
-    let plain = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(Into::into);
-    llvm.chain(arch).chain(plain).any(|dir| has(&dir))
+    let headers = |dir: &PathBuf| {
+        let mut versions = inside(dir.join("clang"));
+        versions.any(|version| version.path().join("include/stddef.h").is_file())
+    };
+    dirs.iter().any(library) && dirs.iter().any(headers)
+}
+
+/// Whether bindgen would load a file of this name.
+fn is_libclang(name: &str) -> bool {
+    let plain = name == "libclang.so" || name.starts_with("libclang.so.");
+    let versioned = name.starts_with("libclang-") && name.contains(".so");
+    (plain || versioned) && !name.starts_with("libclang-cpp.")
 }
 
 /// The system's Python, whatever other is on the path: that one has the distribution's modules.
@@ -155,4 +231,66 @@ fn python_has(module: &str) -> bool {
         .args(["-c", &script])
         .output();
     output.is_ok_and(|output| output.status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_means_fit_the_system() {
+        let choose = |root, programs: &[&str]| Means::choose(root, |name| programs.contains(&name));
+        assert_eq!(choose(true, &["apt-get"]), Means::Apt);
+        assert_eq!(choose(true, &["apt-get", "sudo"]), Means::Apt);
+        assert_eq!(choose(false, &["apt-get", "sudo"]), Means::SudoApt);
+        let typed = Means::Typed("apt-get install");
+        assert_eq!(choose(false, &["apt-get"]), typed);
+        let typed = Means::Typed("dnf install");
+        assert_eq!(choose(true, &["dnf", "sudo"]), typed);
+        let typed = Means::Typed("zypper install");
+        assert_eq!(choose(true, &["zypper"]), typed);
+    }
+
+    #[test]
+    fn packages_are_named_as_the_system_does() {
+        let needs: Vec<_> = BUILD.iter().collect();
+        for means in [Means::Apt, Means::SudoApt, Means::Typed("apt-get install")] {
+            assert!(means.packages(&needs).contains(&"librbd-dev"), "{means:?}");
+        }
+        let packages = Means::Typed("dnf install").packages(&needs);
+        assert!(packages.contains(&"librbd-devel") && !packages.contains(&"librbd-dev"));
+    }
+
+    #[test]
+    fn apt_get_asks_nothing() {
+        let command = Means::SudoApt.apt_get(&["update"]).unwrap();
+        let args: Vec<_> = command.get_args().collect();
+        assert_eq!(command.get_program(), "sudo");
+        assert_eq!(
+            args,
+            [
+                "env",
+                "DEBIAN_FRONTEND=noninteractive",
+                "apt-get",
+                "-qq",
+                "update"
+            ]
+        );
+        assert!(Means::Typed("dnf install").apt_get(&[]).is_none());
+    }
+
+    #[test]
+    fn the_compiler_tells_what_is_there() {
+        assert!(compiles("#include <stdio.h>", &["-lc"]));
+        assert!(!compiles("#include <no/such/header.h>", &[]));
+        assert!(!compiles("", &["-lno-such-library"]));
+    }
+
+    #[test]
+    fn libclang_is_known_by_its_name() {
+        let known = ["libclang.so", "libclang.so.1", "libclang-14.so.1"];
+        assert!(known.iter().all(|name| is_libclang(name)));
+        let others = ["libclang-cpp.so.14", "libclangAST.so", "libclang.a"];
+        assert!(!others.iter().any(|name| is_libclang(name)));
+    }
 }

@@ -1,12 +1,18 @@
 //! Running programs, visibly.
 
+use std::borrow::Cow;
 use std::env;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// A chore's result; the error is for people.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What has run so far, how long it took, and whether it succeeded.
+static RAN: Mutex<Vec<(String, Duration, bool)>> = Mutex::new(Vec::new());
 
 /// The workspace's folder.
 pub fn root() -> PathBuf {
@@ -32,20 +38,78 @@ pub fn run(command: &mut Command) -> Result {
     let status = command
         .status()
         .map_err(|error| format!("cannot start `{shown}`: {error}"))?;
-    if !status.success() {
-        return Err(format!("`{shown}` failed: {status}").into());
+    let took = start.elapsed();
+    eprintln!("# {:.1} s", took.as_secs_f64());
+    let mut ran = RAN.lock().expect("nothing panics with it");
+    ran.push((shown.clone(), took, status.success()));
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{shown}` failed: {status}").into())
     }
-    eprintln!("# {:.1} s: {shown}", start.elapsed().as_secs_f64());
-    Ok(())
 }
 
-/// The command as one would type it.
+/// Lists what ran and how long it took.
+pub fn summary() {
+    let ran = RAN.lock().expect("nothing panics with it");
+    eprintln!();
+    for (shown, took, success) in ran.iter() {
+        let result = if *success { "ok" } else { "FAILED" };
+        eprintln!("{:6.1} s  {result:6}  {shown}", took.as_secs_f64());
+    }
+}
+
+/// The command as one would type it, with the variables set for it.
 fn shown(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
+    let variables = command
+        .get_envs()
+        .filter_map(|(key, value)| Some(format!("{}={}", key.display(), quoted(value?))));
     let words = std::iter::once(name).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
+    variables
+        .chain(words.map(|word| quoted(word).into_owned()))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// A word for a shell.
+fn quoted(word: &OsStr) -> Cow<'_, str> {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''")).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_one_types_it() {
+        let mut command = Command::new("/usr/bin/env");
+        command
+            .args(["a b", "it's", "", "--x=1"])
+            .env("FLAGS", "-D warnings")
+            .env_remove("GONE");
+        assert_eq!(
+            shown(&command),
+            r"FLAGS='-D warnings' env 'a b' 'it'\''s' '' --x=1"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_an_error_that_names_the_command() {
+        let error = run(Command::new("false").arg("one")).unwrap_err();
+        assert!(error.to_string().starts_with("`false one` failed: "));
+        let error = run(&mut Command::new("/nonexistent/program")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot start `program`: No such file")
+        );
+    }
 }

@@ -14,21 +14,15 @@ use crate::run::{Result, cargo, run};
 /// When something cannot be installed or a test fails.
 pub fn test(args: &[String]) -> Result {
     ensure(&[BUILD, CLUSTER, TEST])?;
-    run(&mut cargo(&[
-        "test",
-        "--workspace",
-        "--all-features",
-        "--no-run",
-    ]))?;
+    let everything = ["test", "--workspace", "--all-features"];
+    run(cargo(&everything).args(["--quiet", "--no-run"]))?;
     let cluster = TestCluster::builder().start()?;
-    let mut tests = cargo(&[
-        "test",
-        "--workspace",
-        "--all-features",
-        "--no-fail-fast",
-        "--",
-    ]);
-    run(tests.args(args).env("CEPH_TEST_CONF", cluster.conf_path()))?;
+    let mut tests = cargo(&everything);
+    tests.args(["--no-fail-fast", "--"]).args(args);
+    run(tests
+        .env("CEPH_TEST_CONF", cluster.conf_path())
+        .env_remove("CEPH_ARGS")
+        .env_remove("CEPH_KEYRING"))?;
     if args.is_empty() {
         consumer::check(&cluster)?;
     }
