@@ -152,13 +152,14 @@ pub fn ensure(groups: &[&[Need]]) -> Result {
         let line = format!("{line} {}", packages.join(" "));
         return Err(format!("install what is missing, as by\n  {line}").into());
     }
-    // A list that is out of order may be another's than the packages'.
+    // Which list of packages could not be fetched: perhaps none that these are in.
     if let Some(Err(error)) = means.apt_get(&["update"]).as_mut().map(run) {
         eprintln!("going on all the same: {error}");
     }
     let install = ["install", "--yes", "--no-install-recommends"];
     if let Some(command) = &mut means.apt_get(&install) {
-        run(command.args(packages))?;
+        // Its progress is hundreds of lines; what goes wrong is on stderr.
+        run(command.args(packages).stdout(Stdio::null()))?;
     }
     match missing.iter().find(|need| !(need.present)()) {
         None => Ok(()),
