@@ -58,11 +58,15 @@ pub fn check(cluster: &TestCluster) -> Result {
         run(cargo(&add).arg(root().join(library)).current_dir(&dir))?;
     }
     fs::write(dir.join("src/main.rs"), PROGRAM)?;
-    // The versions that the tests ran with.
+    // The versions and the profile that the tests ran with: what they built is used again.
     fs::copy(root().join("Cargo.lock"), dir.join("Cargo.lock"))?;
-    let target = target().join("consumer");
+    // What the workspace has built already is not built again if it is to be the same.
+    let target = target();
     let mut build = cargo(&["build", "--quiet"]);
-    run(build.current_dir(&dir).env("CARGO_TARGET_DIR", &target))?;
+    run(build
+        .current_dir(&dir)
+        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+        .env("CARGO_TARGET_DIR", &target))?;
     let output = Command::new(target.join("debug/consumer"))
         .arg(cluster.conf_path())
         .output()?;

@@ -56,3 +56,48 @@ fn host() -> Result<String> {
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.ok_or("`rustc -vV` names no host")?.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    /// What is not ours, and stands in each suppression: part of a symbol or of a library's file name.
+    const OTHERS: &[&str] = &[
+        "ceph",
+        "librados",
+        "librbd",
+        "boost",
+        "libc.",
+        "libstdc++",
+        "libcrypto",
+        "libnss",
+    ];
+
+    /// What looks like one of these and is ours.
+    const OURS: &[&str] = &["ceph_core", "ceph_client", "ceph_build"];
+
+    #[test]
+    fn each_suppression_is_explained_and_names_a_library() {
+        let text = include_str!("../../valgrind.supp");
+        let mut explained = false;
+        let mut entry = Vec::new();
+        for line in text.lines().map(str::trim) {
+            match line {
+                "" => explained = false,
+                "{" => assert!(explained, "a suppression without a comment above it"),
+                "}" => {
+                    let frames = entry.iter().filter(|line: &&&str| {
+                        line.starts_with("fun:") || line.starts_with("obj:")
+                    });
+                    let named = |frame: &str| {
+                        OTHERS.iter().any(|other| frame.contains(other))
+                            && !OURS.iter().any(|our| frame.contains(our))
+                    };
+                    assert!(frames.clone().any(|frame| named(frame)), "{entry:?}");
+                    entry.clear();
+                }
+                _ if line.starts_with('#') => explained = true,
+                _ => entry.push(line),
+            }
+        }
+        assert!(entry.is_empty(), "an unfinished suppression: {entry:?}");
+    }
+}
