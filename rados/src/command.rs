@@ -55,7 +55,7 @@ impl Conn {
     #[doc(alias = "rados_mon_command")]
     pub fn mon_command(&self, command: &impl Serialize, input: &[u8]) -> Result<CommandOutput> {
         const OP: &str = "rados_mon_command";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         let command = serde_json::to_value(command).map_err(|error| {
             let hint = format!("the command does not serialise: {error}");
             Error::refused(OP, libc::EINVAL, hint)

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
+use ceph_core::callback::called_by_ceph;
 use ceph_core::cstr::{CName, text};
 use ceph_core::fork::Process;
 use ceph_core::{Error, Result, check, grow, reaper};
@@ -74,10 +75,29 @@ impl Conn {
         self.inner.raw(op)
     }
 
+    /// The handle for the C function `op`, which waits for the cluster.
+    ///
+    /// Inside a callback of Ceph's it would wait for the thread that it runs on.
+    pub(crate) fn raw_blocking(&self, op: &'static str) -> Result<ffi::rados_t> {
+        if called_by_ceph() {
+            let hint =
+                "this waits for the cluster, which cannot be done inside a callback of Ceph's";
+            return Err(Error::refused(op, libc::EDEADLK, hint));
+        }
+        self.raw(op)
+    }
+
     /// Refuses the C function `op` in a forked child. For the crate `rbd`.
     #[doc(hidden)]
-    pub fn check_process(&self, op: &'static str) -> Result<()> {
-        self.inner.raw(op).map(drop)
+    pub fn check(&self, op: &'static str) -> Result<()> {
+        self.raw(op).map(drop)
+    }
+
+    /// Refuses the C function `op`, which waits for the cluster, in a forked child and inside a
+    /// callback of Ceph's. For the crate `rbd`.
+    #[doc(hidden)]
+    pub fn check_blocking(&self, op: &'static str) -> Result<()> {
+        self.raw_blocking(op).map(drop)
     }
 
     /// The cluster's id, a UUID in text form.
@@ -112,7 +132,7 @@ impl Conn {
     #[doc(alias = "rados_cluster_stat")]
     pub fn cluster_stat(&self) -> Result<ClusterStat> {
         const OP: &str = "rados_cluster_stat";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         let mut stat = ffi::rados_cluster_stat_t {
             kb: 0,
             kb_used: 0,
@@ -148,7 +168,7 @@ impl Conn {
     #[doc(alias = "rados_wait_for_latest_osdmap")]
     pub fn wait_for_latest_osdmap(&self) -> Result<()> {
         const OP: &str = "rados_wait_for_latest_osdmap";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         // SAFETY: `raw` is connected.
         let code = unsafe { ffi::rados_wait_for_latest_osdmap(raw) };
         check(OP, code).map(drop)

@@ -84,7 +84,7 @@ pub struct PoolStat {
 impl IoCtx {
     pub(crate) fn open(conn: &Conn, pool: &str) -> Result<Self> {
         const OP: &str = "rados_ioctx_create";
-        let cluster = conn.raw(OP)?;
+        let cluster = conn.raw_blocking(OP)?;
         let name = CName::new(OP, "pool name", pool)?;
         let mut raw = ffi::rados_ioctx_t(ptr::null_mut());
         // SAFETY: `cluster` is connected, `name` lives until the call returns, `raw` is ours.
@@ -122,6 +122,11 @@ impl IoCtx {
 
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rados_ioctx_t> {
         self.inner.conn.raw(op).map(|_| self.inner.raw)
+    }
+
+    /// The handle for the C function `op`, which waits for the cluster.
+    pub(crate) fn raw_blocking(&self, op: &'static str) -> Result<ffi::rados_ioctx_t> {
+        self.inner.conn.raw_blocking(op).map(|_| self.inner.raw)
     }
 
     /// The connection that this handle belongs to.
@@ -186,7 +191,7 @@ impl IoCtx {
     #[doc(alias = "rados_ioctx_pool_stat")]
     pub fn pool_stat(&self) -> Result<PoolStat> {
         const OP: &str = "rados_ioctx_pool_stat";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         let mut stat = ffi::rados_pool_stat_t {
             num_bytes: 0,
             num_kb: 0,

@@ -18,7 +18,9 @@
 //!
 //! Methods block unless they say otherwise. Every failure is an [`Error`], with a [`kind`] to
 //! decide by and the raw [`errno`] kept. Where a method lists no other error, it can fail with
-//! `NotConnected` in a forked child, and with `TimedOut` or `Blocklisted` when it asks the cluster.
+//! `NotConnected` in a forked child, and, when it asks the cluster, with `TimedOut`, with `Blocklisted`,
+//! and with `Deadlock` inside a callback of Ceph's (such as a progress closure), which would wait for
+//! itself.
 //!
 //! [`kind`]: Error::kind
 //! [`errno`]: Error::errno

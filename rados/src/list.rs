@@ -83,7 +83,7 @@ impl IoCtx {
 impl ObjectIter {
     fn advance(&mut self) -> Result<Option<ObjectEntry>> {
         const OP: &str = "rados_nobjects_list_next2";
-        self.ioctx.raw(OP)?;
+        self.ioctx.raw_blocking(OP)?;
         let (mut name, mut locator, mut namespace) = (Part::NONE, Part::NONE, Part::NONE);
         // SAFETY: `raw` is an open listing, used by nobody else; the outputs are this function's.
         let code = unsafe {

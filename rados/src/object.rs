@@ -49,7 +49,7 @@ impl IoCtx {
             let hint = format!("the buffer's length must be in 0..={READ_MAX} bytes");
             return Err(Error::refused(OP, libc::EDOM, hint).on(self.subject(Some(object))));
         }
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         // SAFETY: `raw` is open, `name` and `buffer` live until the call returns, and C writes at
         // most the buffer's length.
         let code = unsafe {
@@ -175,7 +175,7 @@ impl IoCtx {
         call: impl FnOnce(ffi::rados_ioctx_t, *const std::ffi::c_char) -> i32,
     ) -> Result<()> {
         let name = CName::new(op, "object name", object)?;
-        let code = call(self.raw(op)?, name.as_ptr());
+        let code = call(self.raw_blocking(op)?, name.as_ptr());
         check(op, code)
             .map(drop)
             .map_err(|error| error.on(self.subject(Some(object))))

@@ -27,7 +27,7 @@ impl Conn {
     #[doc(alias = "rados_pool_create")]
     pub fn pool_create(&self, pool: &str) -> Result<()> {
         const OP: &str = "rados_pool_create";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         let name = CName::new(OP, "pool name", pool)?;
         // SAFETY: `raw` is connected, and `name` lives until the call returns.
         let code = unsafe { ffi::rados_pool_create(raw, name.as_ptr()) };
@@ -42,7 +42,7 @@ impl Conn {
     #[doc(alias = "rados_pool_delete")]
     pub fn pool_delete(&self, pool: &str) -> Result<()> {
         const OP: &str = "rados_pool_delete";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         let name = CName::new(OP, "pool name", pool)?;
         // SAFETY: `raw` is connected, and `name` lives until the call returns.
         let code = unsafe { ffi::rados_pool_delete(raw, name.as_ptr()) };
@@ -80,7 +80,7 @@ impl Conn {
     #[doc(alias = "rados_pool_lookup")]
     pub fn pool_lookup(&self, pool: &str) -> Result<i64> {
         const OP: &str = "rados_pool_lookup";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         let name = CName::new(OP, "pool name", pool)?;
         // SAFETY: `raw` is connected, and `name` lives until the call returns.
         let code = unsafe { ffi::rados_pool_lookup(raw, name.as_ptr()) };
@@ -96,7 +96,7 @@ impl Conn {
     #[doc(alias = "rados_pool_reverse_lookup")]
     pub fn pool_reverse_lookup(&self, id: i64) -> Result<String> {
         const OP: &str = "rados_pool_reverse_lookup";
-        let raw = self.raw(OP)?;
+        let raw = self.raw_blocking(OP)?;
         grow::doubling(OP, libc::ERANGE, |buffer| {
             // SAFETY: `raw` is connected, and C writes at most the buffer's length.
             unsafe { ffi::rados_pool_reverse_lookup(raw, id, c_buffer(buffer), buffer.len()) }

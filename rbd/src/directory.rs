@@ -9,7 +9,7 @@ use ceph_core::cstr::CName;
 use ceph_core::{check, grow};
 use rados::{Error, IoCtx, Result};
 
-use crate::{ffi, string, subject, usable};
+use crate::{ffi, string, subject};
 
 /// An image in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ pub struct ImageEntry {
 #[doc(alias = "rbd_list2")]
 pub fn list(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
     const OP: &str = "rbd_list2";
-    usable(OP, ioctx.conn())?;
+    ioctx.conn().check_blocking(OP)?;
     let none = ffi::rbd_image_spec_t {
         id: ptr::null_mut(),
         name: ptr::null_mut(),
@@ -153,7 +153,7 @@ fn with_name(
     call: impl FnOnce(rados::sys::rados_ioctx_t, *const c_char) -> Result<u64>,
 ) -> Result<()> {
     let name = checked_name(op, ioctx, name)?;
-    usable(op, ioctx.conn())?;
+    ioctx.conn().check_blocking(op)?;
     call(ioctx.as_raw(), name.as_ptr())
         .map(drop)
         .map_err(|error| error.on(subject(ioctx, shown)))

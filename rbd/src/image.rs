@@ -7,7 +7,7 @@ use ceph_core::cstr::CName;
 use ceph_core::{check, reaper};
 use rados::{Error, IoCtx, Result};
 
-use crate::{ffi, subject, usable};
+use crate::{ffi, subject};
 
 /// An open image (`rbd_image_t`).
 ///
@@ -175,7 +175,7 @@ impl OpenOptions {
             .map(|name| CName::new(op, "snapshot name", name));
         let c_snapshot = c_snapshot.transpose().map_err(located)?;
         let mut raw = ffi::rbd_image_t(ptr::null_mut());
-        usable(op, ioctx.conn())?;
+        ioctx.conn().check_blocking(op)?;
         let code = call(
             ioctx.as_raw(),
             c_name.as_ptr(),
@@ -238,7 +238,7 @@ impl Image {
 
     /// The handle, unless using it here would be wrong.
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rbd_image_t> {
-        match usable(op, self.ioctx.conn()) {
+        match self.ioctx.conn().check_blocking(op) {
             Ok(()) => Ok(self.raw),
             Err(error) => Err(error.on(self.opened.to_string())),
         }
@@ -300,7 +300,7 @@ impl fmt::Display for Opened {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        if self.closed || self.ioctx.conn().check_process("rbd_close").is_err() {
+        if self.closed || self.ioctx.conn().check("rbd_close").is_err() {
             return; // closed, or in a forked child
         }
         let closing = Closing {

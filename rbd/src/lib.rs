@@ -51,8 +51,6 @@ pub use snapshot::SnapInfo;
 
 use std::ffi::{CStr, c_char};
 
-use ceph_core::callback::called_by_ceph;
-
 /// The version that the running librbd says it has: major, minor, extra.
 ///
 /// ```
@@ -64,16 +62,6 @@ pub fn version() -> (i32, i32, i32) {
     // SAFETY: the three integers are this function's.
     unsafe { ffi::rbd_version(&raw mut major, &raw mut minor, &raw mut extra) };
     (major, minor, extra)
-}
-
-/// Refuses what waits for the cluster where that would be wrong: inside a callback of Ceph's, which
-/// may run on the thread that is waited for, and in a forked child.
-fn usable(op: &'static str, conn: &rados::Conn) -> Result<()> {
-    if called_by_ceph() {
-        let hint = "this waits for the cluster, which cannot be done inside a callback of Ceph's";
-        return Err(Error::refused(op, libc::EDEADLK, hint));
-    }
-    conn.check_process(op)
 }
 
 /// `pool/image` or `pool/namespace/image`, for errors.

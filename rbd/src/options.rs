@@ -8,7 +8,7 @@ use ceph_core::cstr::CName;
 use rados::{Error, IoCtx, Result};
 
 use crate::resize::check_size;
-use crate::{Features, Order, ffi, order, subject, usable};
+use crate::{Features, Order, ffi, order, subject};
 
 /// With more of the largest objects side by side, librbd's computation of how many bytes they hold
 /// overflows, and it divides by zero.
@@ -96,7 +96,7 @@ impl ImageOptions {
         }
         check_size(OP, size).map_err(located)?;
         let options = self.to_c(OP).map_err(located)?;
-        usable(OP, ioctx.conn())?;
+        ioctx.conn().check_blocking(OP)?;
         // SAFETY: the pool's handle is open, `c_name` lives until the call returns, and the options
         // are copied.
         let code = unsafe { ffi::rbd_create4(ioctx.as_raw(), c_name.as_ptr(), size, options.raw) };

@@ -673,6 +673,22 @@ fn inside_a_progress_closure_everything_that_blocks_is_a_deadlock() {
                 ("create", rbd::create(pool, "new", MIB).err()),
                 ("rename", rbd::rename(pool, "other", "new").err()),
                 ("remove", rbd::remove(pool, "other").err()),
+                ("object write", pool.write_full("o", b"x").err()),
+                ("object read", pool.read("o", &mut [0], 0).err()),
+                ("object stat", pool.stat("o").err()),
+                (
+                    "object list",
+                    pool.list_objects().unwrap().next().unwrap().err(),
+                ),
+                ("pool open", conn().ioctx(&pool.pool_name().unwrap()).err()),
+                ("pool stat", pool.pool_stat().err()),
+                ("pool look-up", conn().pool_lookup("no such pool").err()),
+                ("pool create", conn().pool_create("in-a-callback").err()),
+                (
+                    "command",
+                    pool.application_enable("it", rados::Force::No).err(),
+                ),
+                ("cluster stat", conn().cluster_stat().err()),
             ]);
         }
         ControlFlow::Continue(())
@@ -680,7 +696,7 @@ fn inside_a_progress_closure_everything_that_blocks_is_a_deadlock() {
     victim
         .resize_with_progress(MIB, rbd::Shrink::Allow, progress)
         .unwrap();
-    assert_eq!(errors.len(), 11);
+    assert_eq!(errors.len(), 21);
     for (what, error) in errors {
         let kind = error.as_ref().map(rbd::Error::kind);
         assert_eq!(kind, Some(ErrorKind::Deadlock), "{what}: {error:?}");
