@@ -74,6 +74,8 @@ impl Guardian {
             .args(["-c", REPORT, "testcluster-start"])
             .arg(program)
             .stdin(lifeline)
+            // As in production. Debian 13 looks for the object classes relative to it.
+            .current_dir("/")
             .process_group(0);
         Ok(command)
     }
