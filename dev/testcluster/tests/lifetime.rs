@@ -39,71 +39,63 @@ fn killing_the_owner_ends_the_cluster() {
     wait_gone(&dir);
 }
 
+/// The cluster outlives the thread that booted it, and is never dropped.
 #[test]
 fn an_ordinary_exit_ends_the_shared_cluster() {
-    let output = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "child_with_a_shared_cluster",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env_remove("CEPH_TEST_CONF")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let stdout = String::from_utf8(output.stdout).unwrap();
+    if in_child() {
+        let target = thread::spawn(|| shared().unwrap()).join().unwrap();
+        let Target::Booted(cluster) = target else {
+            panic!("{target:?}");
+        };
+        put(cluster, "object", "content");
+        assert_eq!(get(cluster, "object"), "content");
+        assert!(std::ptr::eq(target, shared().unwrap()));
+        println!("\nCEPH_CONF={}", target.conf_path().display());
+        return;
+    }
+    let mut child = in_a_process_of_its_own("an_ordinary_exit_ends_the_shared_cluster");
+    let stdout = output(child.env_remove("CEPH_TEST_CONF"));
     let line = stdout.lines().find(|line| line.contains("CEPH_CONF"));
     wait_gone(&dir_of(line.unwrap()));
 }
 
-/// The cluster outlives the thread that booted it, and is never dropped.
-#[test]
-#[ignore = "the test above runs it, in a process of its own"]
-fn child_with_a_shared_cluster() {
-    let target = thread::spawn(|| shared().unwrap()).join().unwrap();
-    let Target::Booted(cluster) = target else {
-        panic!("{target:?}");
-    };
-    put(cluster, "object", "content");
-    assert_eq!(get(cluster, "object"), "content");
-    assert!(std::ptr::eq(target, shared().unwrap()));
-    println!("\nCEPH_CONF={}", target.conf_path().display());
-}
-
 #[test]
 fn an_existing_cluster_is_taken_as_it_is() {
+    if in_child() {
+        let target = shared().unwrap();
+        assert!(matches!(target, Target::Existing(_)), "{target:?}");
+        let status = target.command("ceph").arg("fsid").status().unwrap();
+        assert!(status.success());
+        return;
+    }
     let cluster = TestCluster::builder().start().unwrap();
-    let output = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "child_with_an_existing_cluster",
-            "--ignored",
-            "--nocapture",
-        ])
-        .envs(cluster.env())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let stdout = String::from_utf8(output.stdout).unwrap();
+    let mut child = in_a_process_of_its_own("an_existing_cluster_is_taken_as_it_is");
+    let stdout = output(child.envs(cluster.env()));
     assert!(stdout.contains(cluster.fsid()), "{stdout}");
     assert!(cluster.dir().exists());
 }
 
-/// Prints the id of the cluster.
-#[test]
-#[ignore = "the test above runs it, in a process of its own"]
-fn child_with_an_existing_cluster() {
-    let target = shared().unwrap();
-    assert!(matches!(target, Target::Existing(_)), "{target:?}");
-    assert!(
-        target
-            .command("ceph")
-            .arg("fsid")
-            .status()
-            .unwrap()
-            .success()
-    );
+const CHILD: &str = "TESTCLUSTER_TEST_CHILD";
+
+/// Whether this process was started by the next function.
+fn in_child() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// Runs a test of this file once more, where [`in_child`] is true.
+fn in_a_process_of_its_own(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1");
+    command
+}
+
+/// What a child that succeeded printed.
+fn output(child: &mut Command) -> String {
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The folder of the cluster in a line "CEPH_CONF=...".
