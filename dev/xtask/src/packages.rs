@@ -150,7 +150,7 @@ pub fn ensure(groups: &[&[Need]]) -> Result {
     let packages = means.packages(&missing);
     if let Means::Typed(line) = means {
         let line = format!("{line} {}", packages.join(" "));
-        return Err(format!("install what is missing, as by\n  {line}").into());
+        return Err(format!("install what is missing, as root with\n  {line}").into());
     }
     // Which list of packages could not be fetched: perhaps none that these are in.
     if let Some(Err(error)) = means.apt_get(&["update"]).as_mut().map(run) {
