@@ -1,6 +1,6 @@
 //! Format, clippy, documentation, dependencies.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::packages::{BUILD, ensure};
 use crate::run::{Result, cargo, run};
@@ -36,9 +36,9 @@ fn clippy(targets: &[&str], features: &[&str]) -> Result {
 
 /// Licences, duplicate versions and sources of the dependencies.
 fn dependencies(advisories: bool) -> Result {
-    let there = Command::new("cargo-deny")
-        .arg("--version")
+    let there = cargo(&["deny", "--version"])
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .status();
     if !there.is_ok_and(|status| status.success()) {
         let get = "cargo install --locked cargo-deny";
