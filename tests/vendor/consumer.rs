@@ -88,14 +88,14 @@ fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("target")
 }
 
-/// What a program prints with the tree's library.
+/// What a program prints, with the tree's libraries if one is given.
 #[track_caller]
-pub fn run(program: &Path, tree: &Tree, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .env("LD_LIBRARY_PATH", tree.lib())
-        .output()
-        .unwrap();
+pub fn run(program: &Path, tree: Option<&Tree>, arguments: &[&str]) -> String {
+    let mut command = Command::new(program);
+    if let Some(tree) = tree {
+        command.env("LD_LIBRARY_PATH", tree.lib());
+    }
+    let output = command.args(arguments).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     String::from_utf8(output.stdout).unwrap()

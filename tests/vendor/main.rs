@@ -37,7 +37,7 @@ fn a_vendors_tree_needs_no_change() {
 
     let consumer = Consumer::new("cut", &["default"]);
     let program = consumer.program("cut", Some(&tree), &["--features", "all"]);
-    let lacks = run(&program, &tree, &[]);
+    let lacks = run(&program, Some(&tree), &[]);
     assert_all(
         &lacks,
         &[
@@ -98,7 +98,7 @@ fn a_tree_of_before_14_works() {
     let cluster = TestCluster::builder().start().unwrap();
     let conf = cluster.conf_path().to_str().unwrap();
     assert_all(
-        &run(&program, &tree, &[conf]),
+        &run(&program, Some(&tree), &[conf]),
         &[
             "\nimage vendor\n",
             "\nobject vendor-object\n",
@@ -177,5 +177,14 @@ fn only_what_every_library_has_is_linked() {
             .filter(|name| !base.contains(name.as_str()))
             .collect();
         assert!(others.is_empty(), "{name}: {others:?}");
+        let printed = run(&program, None, &[]);
+        let journaling = match name {
+            "none" => "journaling is Err(Unsupported)",
+            _ => "journaling is Ok(Features(JOURNALING))",
+        };
+        assert!(printed.contains(journaling), "{printed}");
+        let lists = |capability: &str| printed.contains(&format!("{capability} lacks"));
+        assert_eq!(lists("trash"), name != "none", "{printed}");
+        assert_eq!(lists("namespace"), name == "all", "{printed}");
     }
 }
