@@ -10,10 +10,11 @@ use std::{env, fs};
 use bindgen::callbacks::{
     DeriveTrait, DiscoveredItem, DiscoveredItemId, ImplementsTrait, ParseCallbacks, SourceLocation,
 };
-use bindgen::{BindgenError, EnumVariation, RustEdition, RustTarget};
+use bindgen::{BindgenError, Builder, EnumVariation, RustEdition, RustTarget};
 
 use crate::Library;
 use crate::compiler::Compiler;
+use crate::declarations::{Function, c_text, rust_text};
 use crate::failure::Failure;
 use crate::find::Found;
 
@@ -22,47 +23,47 @@ use crate::find::Found;
 pub(crate) struct Declared {
     /// The functions.
     pub(crate) functions: BTreeSet<String>,
+    /// The named types.
+    types: BTreeSet<String>,
     /// The header and all that it includes.
     pub(crate) files: BTreeSet<PathBuf>,
     /// The environment variables that bindgen read.
     pub(crate) variables: BTreeSet<String>,
 }
 
-/// Writes `OUT_DIR/bindings.rs` and returns what the header declares.
+/// Writes `OUT_DIR/bindings.rs` and `OUT_DIR/optional.rs`, and returns what the header declares.
+///
+/// The header is read twice: by itself, to know what it declares, and with our own declarations of the
+/// functions that it may lack.
 pub(crate) fn generate(
     library: &Library,
     found: &Found,
     compiler: &Compiler,
+    optional: &[Function],
 ) -> Result<Declared, Failure> {
     load_libclang()?;
     let header = found.header(library);
-    let text = fs::read_to_string(&header)
-        .map_err(|error| Failure(format!("cannot read {}: {error}", header.display())))?;
+    let compat = manifest_dir().join("compat.h");
+    let text = read(&header)? + &read(&compat)?;
     let seen = Rc::new(RefCell::new(Declared::default()));
-    let mut builder = bindgen::builder()
+    builder(library, found, compiler)
         .header(header.to_string_lossy())
         .parse_callbacks(Box::new(Watch(Rc::clone(&seen))))
-        .clang_arg(format!("-I{}", found.include.display()))
-        // libclang without the clang package lacks the compiler's own headers (stddef.h), and does not
-        // know where a cross compiler keeps the system's: what the C compiler searches helps out.
-        .clang_args(
-            compiler
-                .include_dirs
-                .iter()
-                .flat_map(|dir| ["-idirafter".into(), dir.to_string_lossy().into_owned()]),
-        )
+        .layout_tests(false)
+        .generate()
+        .map_err(|error| unparsed(library, &header, &error))?;
+    let declared = seen.take();
+
+    let own = c_text(library, optional, &read(&compat)?, &declared.types);
+    let mut builder = builder(library, found, compiler)
+        .header_contents(&format!("own_declarations_of_{}.h", library.name), &own)
+        .parse_callbacks(Box::new(Derives))
         .rust_target(RustTarget::stable(88, 0).expect("bindgen knows Rust 1.88"))
         .rust_edition(RustEdition::Edition2024)
         .use_core()
-        .generate_comments(false)
         .layout_tests(true)
         .merge_extern_blocks(true)
         .sort_semantically(true)
-        // No constants: they are written by hand (`constants.rs`), since their values are fixed while their
-        // spelling in the headers is not. An enum of a vendor's own is open like all others.
-        .allowlist_function(format!("{}_.*", library.name))
-        .allowlist_type("(rados|rbd|librbd)_.*|obj_watch_t|notify_(ack|timeout)_t")
-        .prepend_enum_name(false)
         .default_enum_style(EnumVariation::NewType {
             is_bitfield: false,
             is_global: true,
@@ -76,6 +77,10 @@ pub(crate) fn generate(
     for name in handwritten()? {
         builder = builder.blocklist_type(name);
     }
+    for function in optional {
+        // Nothing can be linked to them then.
+        builder = builder.blocklist_function(function.name);
+    }
     if library.name != "rados" {
         // librbd speaks librados's types: the same ones, not copies.
         builder = builder
@@ -85,12 +90,46 @@ pub(crate) fn generate(
     let bindings = builder
         .generate()
         .map_err(|error| unparsed(library, &header, &error))?;
-    let out =
-        PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR")).join("bindings.rs");
-    bindings
-        .write_to_file(&out)
-        .map_err(|error| Failure(format!("cannot write {}: {error}", out.display())))?;
-    Ok(seen.take())
+    write("bindings.rs", &bindings.to_string())?;
+    write("optional.rs", &rust_text(library, optional))?;
+    Ok(declared)
+}
+
+/// What both readings of a header have in common.
+fn builder(library: &Library, found: &Found, compiler: &Compiler) -> Builder {
+    bindgen::builder()
+        .clang_arg(format!("-I{}", found.include.display()))
+        // libclang without the clang package lacks the compiler's own headers (stddef.h), and does not
+        // know where a cross compiler keeps the system's: what the C compiler searches helps out.
+        .clang_args(
+            compiler
+                .include_dirs
+                .iter()
+                .flat_map(|dir| ["-idirafter".into(), dir.to_string_lossy().into_owned()]),
+        )
+        .generate_comments(false)
+        // No constants: they are written by hand (`constants.rs`), since their values are fixed while their
+        // spelling in the headers is not. An enum of a vendor's own is open like all others.
+        .allowlist_function(format!("{}_.*", library.name))
+        .allowlist_type("(rados|rbd|librbd)_.*|obj_watch_t|notify_(ack|timeout)_t")
+        .prepend_enum_name(false)
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file)
+        .map_err(|error| Failure(format!("cannot read {}: {error}", file.display())))
+}
+
+fn write(name: &str, text: &str) -> Result<(), Failure> {
+    let dir = env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR");
+    let out = PathBuf::from(dir).join(name);
+    fs::write(&out, text)
+        .map_err(|error| Failure(format!("cannot write {}: {error}", out.display())))
+}
+
+/// The folder of the crate that is being built.
+fn manifest_dir() -> PathBuf {
+    PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("Cargo sets CARGO_MANIFEST_DIR"))
 }
 
 /// Loads libclang, which bindgen would do itself but with a panic where it is missing.
@@ -129,11 +168,7 @@ fn handles(header: &str) -> Vec<String> {
 /// The types that the crate being built writes by hand, in `src/enums.rs`: all words there that end as
 /// type names of the C API do. Its list is the only one.
 fn handwritten() -> Result<Vec<String>, Failure> {
-    let dir =
-        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("Cargo sets CARGO_MANIFEST_DIR"));
-    let file = dir.join("src/enums.rs");
-    let text = fs::read_to_string(&file)
-        .map_err(|error| Failure(format!("cannot read {}: {error}", file.display())))?;
+    let text = read(&manifest_dir().join("src/enums.rs"))?;
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
     Ok(words
         .filter(|word| word.ends_with("_t"))
@@ -164,17 +199,36 @@ impl ParseCallbacks for Watch {
         item: DiscoveredItem,
         _: Option<&SourceLocation>,
     ) {
-        if let DiscoveredItem::Function { final_name } = item {
-            self.0.borrow_mut().functions.insert(final_name);
+        let mut seen = self.0.borrow_mut();
+        match item {
+            DiscoveredItem::Function { final_name } => {
+                seen.functions.insert(final_name);
+            }
+            DiscoveredItem::Struct { final_name, .. }
+            | DiscoveredItem::Union { final_name, .. }
+            | DiscoveredItem::Enum { final_name }
+            | DiscoveredItem::Alias {
+                alias_name: final_name,
+                ..
+            } => {
+                seen.types.insert(final_name);
+            }
+            _ => {}
         }
     }
+}
 
+/// Says what the types have that the bindings take from elsewhere (enums, librados's handles, libc's
+/// types): they are plain data.
+#[derive(Debug)]
+struct Derives;
+
+impl ParseCallbacks for Derives {
     fn blocklisted_type_implements_trait(
         &self,
         _: &str,
         derive: DeriveTrait,
     ) -> Option<ImplementsTrait> {
-        // What the bindings take from elsewhere (enums, librados's handles, libc's types) is plain data.
         matches!(derive, DeriveTrait::Copy | DeriveTrait::Debug).then_some(ImplementsTrait::Yes)
     }
 }

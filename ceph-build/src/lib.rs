@@ -18,9 +18,14 @@
 //! ```no_run
 //! ceph_build::forward();
 //! ```
+//!
+//! Base functions are linked. Those that a supported library may lack never are: the `-sys` crates have
+//! a static for each, which looks the function up when the program runs.
 
+mod capability;
 mod emit;
 mod failure;
+mod require;
 mod table;
 
 #[cfg(feature = "bindgen")]
@@ -28,15 +33,21 @@ mod bindings;
 #[cfg(feature = "bindgen")]
 mod compiler;
 #[cfg(feature = "bindgen")]
+mod declarations;
+#[cfg(feature = "bindgen")]
 mod find;
 #[cfg(feature = "bindgen")]
 mod message;
+#[cfg(feature = "bindgen")]
+mod strict;
 #[cfg(feature = "bindgen")]
 mod symbols;
 #[cfg(feature = "bindgen")]
 mod sys;
 
+pub use capability::{Entry, RELEASES, capabilities, capabilities_of};
 pub use emit::forward;
+pub use require::require;
 #[cfg(feature = "bindgen")]
 pub use sys::sys;
 pub use table::{Capability, Kind, Row, table};

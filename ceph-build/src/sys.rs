@@ -6,9 +6,11 @@ use std::fmt::Display;
 use crate::Library;
 use crate::bindings;
 use crate::compiler::{self, Compiler};
+use crate::declarations::optional;
 use crate::emit;
 use crate::failure::Failure;
 use crate::find;
+use crate::strict::{self, Source};
 use crate::symbols;
 use crate::table::functions;
 
@@ -30,10 +32,28 @@ fn lines(library: &Library) -> Result<Vec<String>, Failure> {
     let mut variables: Vec<String> = compiler::VARIABLES.map(Into::into).into();
     let found = find::find(library, &compiler, &mut variables)?;
     let so = found.so(library);
-    let declared = bindings::generate(library, &found, &compiler)?;
+    let optional = optional(library);
+    let declared = bindings::generate(library, &found, &compiler, &optional)?;
     let exported = symbols::exported(&so)?;
 
+    if strict::wanted() {
+        let header = Source {
+            file: &found.header(library),
+            functions: &declared.functions,
+        };
+        let so = Source {
+            file: &so,
+            functions: &exported,
+        };
+        strict::check(library, &optional, &header, &so, strict::enabled)?;
+    }
+    variables.push(strict::VARIABLE.into());
+
     let table = functions(library);
+    let lacking = |names: &BTreeSet<String>| {
+        let lacking = table.iter().copied().filter(|name| !names.contains(*name));
+        lacking.collect::<Vec<_>>().join(",")
+    };
     let present = |name: &&str| declared.functions.contains(*name) && exported.contains(*name);
     let has: BTreeSet<&str> = table.iter().copied().filter(present).collect();
     let names = has.iter().copied().collect::<Vec<_>>().join(",");
@@ -53,12 +73,18 @@ fn lines(library: &Library) -> Result<Vec<String>, Failure> {
     say("rustc-env", &format!("HAS={names}"));
     // For dependents, as `DEP_<LIBRARY>_HAS` and so on.
     say("metadata", &format!("has={names}"));
+    say(
+        "metadata",
+        &format!("undeclared={}", lacking(&declared.functions)),
+    );
+    say("metadata", &format!("unexported={}", lacking(&exported)));
     say("metadata", &format!("include={}", found.include.display()));
     say("metadata", &format!("lib_dir={}", found.lib_dir.display()));
     say("metadata", &format!("so={}", so.display()));
 
     say("rerun-if-changed", &"build.rs");
     say("rerun-if-changed", &"src/enums.rs");
+    say("rerun-if-changed", &"compat.h");
     say("rerun-if-changed", &so.display());
     for file in declared
         .files

@@ -6,6 +6,7 @@
 //! ([`Error`], [`ErrorKind`], [`Errno`], [`Result`]). The rest is for wrappers of C functions.
 
 pub mod callback;
+mod capability;
 pub mod cstr;
 mod errno;
 mod error;
@@ -14,6 +15,7 @@ pub mod grow;
 pub mod reaper;
 mod ret;
 
+pub use capability::{Capability, capabilities, found};
 pub use errno::{Errno, ErrorKind};
 pub use error::{Error, Result};
 pub use ret::{Code, check};

@@ -1,4 +1,5 @@
-//! The C names that this crate uses; nothing else imports `rados_sys`.
+//! The C names that this crate uses; nothing else imports `rados_sys`. First those that every library
+//! has, which are linked, then those that one may lack, which are looked up.
 
 pub(crate) use rados_sys::{
     rados_append, rados_buffer_free, rados_cluster_fsid, rados_cluster_stat, rados_cluster_stat_t,
@@ -6,9 +7,13 @@ pub(crate) use rados_sys::{
     rados_conf_set, rados_connect, rados_create2, rados_get_instance_id, rados_ioctx_create,
     rados_ioctx_create2, rados_ioctx_destroy, rados_ioctx_get_id, rados_ioctx_get_pool_name,
     rados_ioctx_pool_stat, rados_ioctx_set_namespace, rados_ioctx_t, rados_list_ctx_t,
-    rados_mon_command, rados_nobjects_list_close, rados_nobjects_list_next2,
+    rados_mon_command, rados_nobjects_list_close, rados_nobjects_list_next,
     rados_nobjects_list_open, rados_pool_create, rados_pool_delete, rados_pool_list,
     rados_pool_lookup, rados_pool_reverse_lookup, rados_pool_stat_t, rados_read, rados_remove,
     rados_shutdown, rados_stat, rados_t, rados_trunc, rados_version, rados_wait_for_latest_osdmap,
     rados_write, rados_write_full,
 };
+
+pub(crate) use rados_sys::rados_nobjects_list_next2; // without it names end at a NUL byte
+
+pub(crate) use rados_sys::OPTIONAL;

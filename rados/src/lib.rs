@@ -39,7 +39,7 @@ mod object;
 mod pool;
 
 pub use builder::ConnBuilder;
-pub use ceph_core::{Errno, Error, ErrorKind, Result};
+pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
 pub use command::CommandOutput;
 pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
@@ -64,4 +64,17 @@ pub fn version() -> (i32, i32, i32) {
     // SAFETY: the three integers are this function's.
     unsafe { ffi::rados_version(&raw mut major, &raw mut minor, &raw mut extra) };
     (major, minor, extra)
+}
+
+/// The capabilities that this crate was built with, in alphabetical order, and what the running librados
+/// has of them. Needs no connection.
+///
+/// ```
+/// for capability in rados::capabilities() {
+///     println!("{}: {}", capability.name, capability.is_available());
+/// }
+/// ```
+pub fn capabilities() -> Vec<Capability> {
+    let functions = ffi::OPTIONAL.iter();
+    ceph_core::capabilities(functions.map(|f| (f.capability(), f.name(), f.is_present())))
 }

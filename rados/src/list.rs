@@ -1,6 +1,6 @@
 //! Listing the objects of a pool.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::iter::FusedIterator;
 use std::ptr;
 
@@ -51,6 +51,7 @@ impl IoCtx {
     /// # Errors
     /// `NotFound` when the pool has been deleted; the iterator's items fail as reads do.
     #[doc(alias = "rados_nobjects_list_open")]
+    #[doc(alias = "rados_nobjects_list_next")]
     #[doc(alias = "rados_nobjects_list_next2")]
     pub fn list_objects(&self) -> Result<ObjectIter> {
         self.list_in(self.namespace())
@@ -85,17 +86,33 @@ impl ObjectIter {
         const OP: &str = "rados_nobjects_list_next2";
         self.ioctx.raw_blocking(OP)?;
         let (mut name, mut locator, mut namespace) = (Part::NONE, Part::NONE, Part::NONE);
-        // SAFETY: `raw` is an open listing, used by nobody else; the outputs are this function's.
-        let code = unsafe {
-            ffi::rados_nobjects_list_next2(
-                self.raw,
-                &raw mut name.data,
-                &raw mut locator.data,
-                &raw mut namespace.data,
-                &raw mut name.len,
-                &raw mut locator.len,
-                &raw mut namespace.len,
-            )
+        let code = if let Some(next2) = ffi::rados_nobjects_list_next2.get() {
+            // SAFETY: `raw` is an open listing, used by nobody else; the outputs are this function's.
+            unsafe {
+                next2(
+                    self.raw,
+                    &raw mut name.data,
+                    &raw mut locator.data,
+                    &raw mut namespace.data,
+                    &raw mut name.len,
+                    &raw mut locator.len,
+                    &raw mut namespace.len,
+                )
+            }
+        } else {
+            // SAFETY: as above.
+            let code = unsafe {
+                ffi::rados_nobjects_list_next(
+                    self.raw,
+                    &raw mut name.data,
+                    &raw mut locator.data,
+                    &raw mut namespace.data,
+                )
+            };
+            for part in [&mut name, &mut locator, &mut namespace] {
+                part.measure();
+            }
+            code
         };
         match check(OP, code) {
             Ok(_) => Ok(Some(ObjectEntry {
@@ -125,6 +142,14 @@ impl Part {
         data: ptr::null(),
         len: 0,
     };
+
+    /// Takes the length of a string that the library gave without one.
+    fn measure(&mut self) {
+        if !self.data.is_null() {
+            // SAFETY: the library set `data` to a C string, and the listing has not been called since.
+            self.len = unsafe { CStr::from_ptr(self.data) }.count_bytes();
+        }
+    }
 
     fn copy(&self) -> Name {
         // SAFETY: the library set `data` to `len` bytes or left it NULL, and the listing has not

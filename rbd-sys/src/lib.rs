@@ -13,7 +13,12 @@
 //!
 //! # What the library has
 //!
-//! Libraries differ by release and by vendor. `cfg(rbd_has = "function")` is set for each function of
+//! Libraries differ by release and by vendor. Functions that every supported one has are declared to be
+//! linked. Each of the others is a static, of the function's name, that looks it up when the program
+//! runs: `rbd_clone4.get()` is an `Option` of a function pointer. They are declared whatever the
+//! installed header has, if the Cargo feature of their capability is on; [`OPTIONAL`] lists them.
+//!
+//! `cfg(rbd_has = "function")` is set for each function of
 //! the project's table (`api/rbd.tsv`) that the header declares and the library exports. A crate that
 //! lists this one under `[dependencies]` gets the same switches from `ceph_build::forward()` in its
 //! build script, or the names themselves from the variable `DEP_RBD_HAS`, next to `DEP_RBD_INCLUDE`,
@@ -33,9 +38,11 @@ mod enums;
 pub use bindings::*;
 pub use constants::*;
 pub use enums::*;
+pub use rados_sys::{Optional, OptionalFunction};
 
 /// Made by bindgen from the installed header, so neither documented nor linted.
 #[allow(missing_docs, non_upper_case_globals, unused_imports, clippy::all)]
 mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
+    include!(concat!(env!("OUT_DIR"), "/optional.rs"));
 }

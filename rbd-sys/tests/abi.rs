@@ -36,6 +36,21 @@ fn types_are_laid_out_as_in_c() {
 }
 
 #[test]
+fn types_for_older_headers_are_as_this_one_has_them() {
+    assert!(HEADER.compare_compat(include_str!("../compat.h")) >= 30);
+}
+
+#[test]
+fn functions_that_may_be_missing_are_looked_up() {
+    for function in OPTIONAL {
+        let name = CString::new(function.name()).unwrap();
+        // SAFETY: the name is a C string, which is only read during the call.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        assert_eq!(function.is_present(), !address.is_null(), "{name:?}");
+    }
+}
+
+#[test]
 fn the_library_answers() {
     let (mut major, mut minor, mut extra) = (-1, -1, -1);
     // SAFETY: the three pointers are to integers that outlive the call, which only writes them.

@@ -17,7 +17,8 @@ use crate::{ffi, string, subject};
 pub struct ImageEntry {
     /// The name; bytes that are not UTF-8 are U+FFFD.
     pub name: String,
-    /// The id, which stays the same when the image is renamed; empty for an image of format 1.
+    /// The id, which stays the same when the image is renamed; empty for an image of format 1, and
+    /// where librbd is older than 14 (it has no `rbd_list2`).
     pub id: String,
 }
 
@@ -40,18 +41,23 @@ pub struct ImageEntry {
 pub fn list(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
     const OP: &str = "rbd_list2";
     ioctx.conn().check_blocking(OP)?;
+    let (Some(list2), Some(cleanup)) =
+        (ffi::rbd_list2.get(), ffi::rbd_image_spec_list_cleanup.get())
+    else {
+        return list_names(ioctx);
+    };
     let none = ffi::rbd_image_spec_t {
         id: ptr::null_mut(),
         name: ptr::null_mut(),
     };
     let specs = grow::sized(OP, none, |specs, len| {
         // SAFETY: the pool's handle is open, and `specs` has `len` elements.
-        unsafe { ffi::rbd_list2(ioctx.as_raw(), specs.as_mut_ptr(), len) }
+        unsafe { list2(ioctx.as_raw(), specs.as_mut_ptr(), len) }
     });
     let specs = specs
-        .map(Specs)
+        .map(|list| Specs { list, cleanup })
         .map_err(|error| error.on(subject(ioctx, "")))?;
-    let entries = specs.0.iter().map(|spec| {
+    let entries = specs.list.iter().map(|spec| {
         // SAFETY: the library set both to strings that live until `specs` goes.
         let name = unsafe { string(spec.name) };
         // SAFETY: as above.
@@ -65,13 +71,39 @@ pub fn list(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
     Ok(entries)
 }
 
+/// What [`list`] does where the library only lists names.
+fn list_names(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
+    let list = ffi::optional(&ffi::rbd_list)?;
+    let names = grow::sized(ffi::rbd_list.name(), 0_u8, |names, len| {
+        // SAFETY: the pool's handle is open, and `names` has `len` bytes.
+        unsafe { list(ioctx.as_raw(), names.as_mut_ptr().cast(), len) }
+    });
+    let names = names.map_err(|error| error.on(subject(ioctx, "")))?;
+    let names = names
+        .split(|&byte| byte == 0)
+        .filter(|name| !name.is_empty());
+    let entries: Vec<_> = names
+        .map(|name| ImageEntry {
+            name: String::from_utf8_lossy(name).into_owned(),
+            id: String::new(),
+        })
+        .collect();
+    if entries.is_empty() {
+        ioctx.pool_name()?; // to C a deleted pool is an empty one
+    }
+    Ok(entries)
+}
+
 /// The specs of a listing that succeeded.
-struct Specs(Vec<ffi::rbd_image_spec_t>);
+struct Specs {
+    list: Vec<ffi::rbd_image_spec_t>,
+    cleanup: unsafe extern "C" fn(*mut ffi::rbd_image_spec_t, usize),
+}
 
 impl Drop for Specs {
     fn drop(&mut self) {
         // SAFETY: the library filled exactly these elements, and this frees their strings once.
-        unsafe { ffi::rbd_image_spec_list_cleanup(self.0.as_mut_ptr(), self.0.len()) }
+        unsafe { (self.cleanup)(self.list.as_mut_ptr(), self.list.len()) }
     }
 }
 

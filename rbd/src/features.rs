@@ -37,7 +37,9 @@ bitflags::bitflags! {
         const FAST_DIFF = ffi::RBD_FEATURE_FAST_DIFF;
         /// Flattening a clone flattens its snapshots too. Can be disabled, not enabled.
         const DEEP_FLATTEN = ffi::RBD_FEATURE_DEEP_FLATTEN;
-        /// Writes are journaled. Needs `EXCLUSIVE_LOCK`.
+        /// Writes are journaled. Needs `EXCLUSIVE_LOCK`, and the feature `journaling`: without that,
+        /// images that have it are still shown as such.
+        #[cfg(feature = "journaling")]
         const JOURNALING = ffi::RBD_FEATURE_JOURNALING;
         /// Data is in another pool than the metadata.
         const DATA_POOL = ffi::RBD_FEATURE_DATA_POOL;
@@ -77,6 +79,9 @@ bitflags::bitflags! {
     }
 }
 
+/// `Features::JOURNALING`, which is not always there.
+const JOURNALING: Features = Features::from_bits_retain(ffi::RBD_FEATURE_JOURNALING);
+
 /// The names that the `rbd` command prints.
 const FEATURE_NAMES: &[(Features, &str)] = &[
     (Features::LAYERING, "layering"),
@@ -85,7 +90,7 @@ const FEATURE_NAMES: &[(Features, &str)] = &[
     (Features::OBJECT_MAP, "object-map"),
     (Features::FAST_DIFF, "fast-diff"),
     (Features::DEEP_FLATTEN, "deep-flatten"),
-    (Features::JOURNALING, "journaling"),
+    (JOURNALING, "journaling"),
     (Features::DATA_POOL, "data-pool"),
     (Features::OPERATIONS, "operations"),
     (Features::MIGRATING, "migrating"),
@@ -97,7 +102,7 @@ const FEATURE_NAMES: &[(Features, &str)] = &[
 const NEEDS: &[(Features, Features)] = &[
     (Features::OBJECT_MAP, Features::EXCLUSIVE_LOCK),
     (Features::FAST_DIFF, Features::OBJECT_MAP),
-    (Features::JOURNALING, Features::EXCLUSIVE_LOCK),
+    (JOURNALING, Features::EXCLUSIVE_LOCK),
 ];
 
 impl Features {
@@ -105,7 +110,7 @@ impl Features {
     pub const MUTABLE: Self = Self::EXCLUSIVE_LOCK
         .union(Self::OBJECT_MAP)
         .union(Self::FAST_DIFF)
-        .union(Self::JOURNALING);
+        .union(JOURNALING);
 
     /// The single features in the set that have a name, with it.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
@@ -175,7 +180,8 @@ impl FromStr for Features {
     /// Reads names separated by commas; the empty string is the empty set.
     ///
     /// # Errors
-    /// `InvalidArgument` for a name that is no feature's.
+    /// `InvalidArgument` for a name that is no feature's; `Unsupported` for `journaling` without the
+    /// Cargo feature of that name.
     fn from_str(names: &str) -> Result<Self> {
         let names = names
             .split(',')
@@ -188,6 +194,14 @@ impl FromStr for Features {
 }
 
 fn feature_named(name: &str) -> Result<Features> {
+    if cfg!(not(feature = "journaling")) && name == "journaling" {
+        let hint = "this program was built without the feature \"journaling\"";
+        return Err(Error::refused(
+            "rbd_features_from_string",
+            libc::ENOSYS,
+            hint,
+        ));
+    }
     FEATURE_NAMES
         .iter()
         .find(|(_, known)| *known == name)

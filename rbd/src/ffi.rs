@@ -1,4 +1,8 @@
-//! The C names that this crate uses; nothing else imports `rbd_sys`.
+//! The C names that this crate uses; nothing else imports `rbd_sys`. First those that every library
+//! has, which are linked, then those that one may lack, which are looked up.
+
+use rados::Result;
+use rbd_sys::Optional;
 
 pub(crate) use rbd_sys::{
     RBD_FEATURE_DATA_POOL, RBD_FEATURE_DEEP_FLATTEN, RBD_FEATURE_DIRTY_CACHE,
@@ -10,18 +14,47 @@ pub(crate) use rbd_sys::{
     RBD_MAX_BLOCK_NAME_SIZE, RBD_MAX_IMAGE_NAME_SIZE, RBD_OPERATION_FEATURE_CLONE_CHILD,
     RBD_OPERATION_FEATURE_CLONE_PARENT, RBD_OPERATION_FEATURE_GROUP,
     RBD_OPERATION_FEATURE_SNAP_TRASH, rbd_close, rbd_create4, rbd_discard, rbd_flush,
-    rbd_get_access_timestamp, rbd_get_block_name_prefix, rbd_get_create_timestamp,
-    rbd_get_data_pool_id, rbd_get_features, rbd_get_flags, rbd_get_group, rbd_get_id,
-    rbd_get_modify_timestamp, rbd_get_name, rbd_get_old_format, rbd_get_op_features,
-    rbd_get_overlap, rbd_get_parent, rbd_get_size, rbd_get_stripe_count, rbd_get_stripe_unit,
-    rbd_group_info_cleanup, rbd_group_info_t, rbd_image_info_t, rbd_image_options_create,
-    rbd_image_options_destroy, rbd_image_options_set_string, rbd_image_options_set_uint64,
-    rbd_image_options_t, rbd_image_spec_list_cleanup, rbd_image_spec_t, rbd_image_t,
-    rbd_linked_image_spec_cleanup, rbd_linked_image_spec_t, rbd_list2, rbd_open, rbd_open_by_id,
-    rbd_open_by_id_read_only, rbd_open_read_only, rbd_read, rbd_remove, rbd_remove_with_progress,
-    rbd_rename, rbd_resize2, rbd_snap_create, rbd_snap_get_limit, rbd_snap_info_t,
-    rbd_snap_is_protected, rbd_snap_list, rbd_snap_list_end, rbd_snap_namespace_type_t,
-    rbd_snap_protect, rbd_snap_remove, rbd_snap_rename, rbd_snap_rollback,
-    rbd_snap_rollback_with_progress, rbd_snap_spec_cleanup, rbd_snap_spec_t, rbd_snap_unprotect,
-    rbd_stat, rbd_update_features, rbd_version, rbd_write, rbd_write_zeroes,
+    rbd_get_block_name_prefix, rbd_get_create_timestamp, rbd_get_data_pool_id, rbd_get_features,
+    rbd_get_flags, rbd_get_id, rbd_get_old_format, rbd_get_size, rbd_get_stripe_count,
+    rbd_get_stripe_unit, rbd_image_info_t, rbd_image_options_create, rbd_image_options_destroy,
+    rbd_image_options_set_string, rbd_image_options_set_uint64, rbd_image_options_t,
+    rbd_image_spec_t, rbd_image_t, rbd_open, rbd_open_by_id, rbd_open_by_id_read_only,
+    rbd_open_read_only, rbd_read, rbd_remove, rbd_remove_with_progress, rbd_rename, rbd_resize2,
+    rbd_snap_create, rbd_snap_get_limit, rbd_snap_info_t, rbd_snap_is_protected, rbd_snap_list,
+    rbd_snap_list_end, rbd_snap_protect, rbd_snap_remove, rbd_snap_rename, rbd_snap_rollback,
+    rbd_snap_rollback_with_progress, rbd_snap_unprotect, rbd_stat, rbd_update_features,
+    rbd_version, rbd_write,
 };
+
+pub(crate) use rbd_sys::OPTIONAL;
+
+// `rbd_list` does without ids.
+pub(crate) use rbd_sys::{rbd_image_spec_list_cleanup, rbd_list, rbd_list2};
+
+#[cfg(feature = "write-zeroes")]
+pub(crate) use rbd_sys::rbd_write_zeroes;
+#[cfg(feature = "timestamps")]
+pub(crate) use rbd_sys::{rbd_get_access_timestamp, rbd_get_modify_timestamp};
+#[cfg(feature = "group")]
+pub(crate) use rbd_sys::{rbd_get_group, rbd_group_info_cleanup, rbd_group_info_t};
+#[cfg(feature = "image-info")]
+pub(crate) use rbd_sys::{rbd_get_name, rbd_get_op_features};
+#[cfg(feature = "image-spec")]
+pub(crate) use rbd_sys::{
+    rbd_get_overlap, rbd_get_parent, rbd_linked_image_spec_cleanup, rbd_linked_image_spec_t,
+    rbd_snap_namespace_type_t, rbd_snap_spec_cleanup, rbd_snap_spec_t,
+};
+
+/// A function that the running library may lack, for calling.
+///
+/// # Errors
+/// `Unsupported`, naming the function and its capability.
+#[allow(dead_code, reason = "unused where no capability is on")]
+pub(crate) fn optional<F: Copy>(function: &Optional<Option<F>>) -> Result<F> {
+    ceph_core::found(
+        "librbd",
+        function.name(),
+        function.capability(),
+        function.get(),
+    )
+}

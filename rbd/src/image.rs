@@ -259,6 +259,11 @@ impl Image {
         subject(&self.ioctx, &self.opened.to_string())
     }
 
+    /// The name or id that the image was opened with.
+    pub(crate) fn opened_as(&self) -> &str {
+        &self.opened.name
+    }
+
     /// The snapshot that the image is opened at.
     pub(crate) fn snapshot_name(&self) -> Option<&str> {
         self.opened.snapshot.as_deref()

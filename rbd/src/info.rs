@@ -1,15 +1,20 @@
 //! What is known about an image.
 
 use std::ffi::c_char;
+#[cfg(any(feature = "group", feature = "image-spec"))]
 use std::ptr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ceph_core::cstr::text;
 use ceph_core::grow;
-use rados::{ErrorKind, Result};
+#[cfg(feature = "image-spec")]
+use rados::ErrorKind;
+use rados::Result;
 
 use crate::image::Image;
-use crate::{Features, ImageFlags, OpFeatures, Order, ffi, string};
+#[cfg(any(feature = "group", feature = "image-spec"))]
+use crate::string;
+use crate::{Features, ImageFlags, OpFeatures, Order, ffi};
 
 /// What `rbd info` shows of an image; see [`Image::info`].
 ///
@@ -97,6 +102,10 @@ pub struct GroupSpec {
 
 impl Image {
     /// Everything that `rbd info` shows, but for mirroring and the journal. Blocks.
+    ///
+    /// What the running librbd has no function for, or a feature that is off leaves out, is empty: no
+    /// group, parent, time of access or change, no operation features; and the name is then what the
+    /// image was opened as, its name or its id.
     pub fn info(&self) -> Result<ImageInfo> {
         let stat = self.stat()?;
         let data_pool = self.data_pool_id()?;
@@ -111,7 +120,7 @@ impl Image {
             _ => self.id()?,
         };
         Ok(ImageInfo {
-            name: self.name()?,
+            name: self.name_or_opened()?,
             id,
             size: stat.size,
             objects: stat.num_objs,
@@ -122,17 +131,17 @@ impl Image {
             block_name_prefix: self.block_name_prefix()?,
             format,
             features: self.features()?,
-            op_features: self.op_features()?,
+            op_features: self.known_op_features()?,
             flags: self.flags()?,
-            group: self.group()?,
+            group: self.known_group()?,
             create_timestamp: self.create_timestamp()?,
-            access_timestamp: self.access_timestamp()?,
-            modify_timestamp: self.modify_timestamp()?,
+            access_timestamp: self.known_access_timestamp()?,
+            modify_timestamp: self.known_modify_timestamp()?,
             protected: snapshot
                 .map(|snapshot| self.snap_is_protected(snapshot))
                 .transpose()?,
             snapshot_limit: self.snap_limit()?,
-            parent: self.parent()?,
+            parent: self.known_parent()?,
             stripe_unit: self.stripe_unit()?,
             stripe_count: self.stripe_count()?,
         })
@@ -158,11 +167,16 @@ impl Image {
 
     /// The image's name when it was opened. A rename by another since then is seen by a handle that
     /// holds the exclusive lock, and may not be by others.
+    ///
+    /// # Errors
+    /// `Unsupported` where the library lacks it. Needs the feature `image-info`.
     #[doc(alias = "rbd_get_name")]
+    #[cfg(feature = "image-info")]
     pub fn name(&self) -> Result<String> {
+        let get_name = ffi::optional(&ffi::rbd_get_name)?;
         self.text("rbd_get_name", |raw, buffer, mut len| {
             // SAFETY: as `text` promises; `len` is this closure's.
-            unsafe { ffi::rbd_get_name(raw, buffer, &raw mut len) }
+            unsafe { get_name(raw, buffer, &raw mut len) }
         })
     }
 
@@ -199,11 +213,16 @@ impl Image {
     }
 
     /// The features that come from taking part in something.
+    ///
+    /// # Errors
+    /// `Unsupported` where the library lacks it. Needs the feature `image-info`.
     #[doc(alias = "rbd_get_op_features")]
+    #[cfg(feature = "image-info")]
     pub fn op_features(&self) -> Result<OpFeatures> {
+        let get = ffi::optional(&ffi::rbd_get_op_features)?;
         self.number("rbd_get_op_features", |raw, out| {
             // SAFETY: as `number` promises.
-            unsafe { ffi::rbd_get_op_features(raw, out) }
+            unsafe { get(raw, out) }
         })
         .map(OpFeatures::from_bits_retain)
     }
@@ -266,40 +285,58 @@ impl Image {
     }
 
     /// When the image was last read, as precisely as the option `rbd_atime_update_interval` says.
+    ///
+    /// # Errors
+    /// `Unsupported` where the library lacks it. Needs the feature `timestamps`.
     #[doc(alias = "rbd_get_access_timestamp")]
+    #[cfg(feature = "timestamps")]
     pub fn access_timestamp(&self) -> Result<Option<SystemTime>> {
+        let get = ffi::optional(&ffi::rbd_get_access_timestamp)?;
         self.timestamp("rbd_get_access_timestamp", |raw, out| {
             // SAFETY: as `timestamp` promises.
-            unsafe { ffi::rbd_get_access_timestamp(raw, out) }
+            unsafe { get(raw, out) }
         })
     }
 
     /// When the image was last written, as precisely as the option `rbd_mtime_update_interval` says.
+    ///
+    /// # Errors
+    /// `Unsupported` where the library lacks it. Needs the feature `timestamps`.
     #[doc(alias = "rbd_get_modify_timestamp")]
+    #[cfg(feature = "timestamps")]
     pub fn modify_timestamp(&self) -> Result<Option<SystemTime>> {
+        let get = ffi::optional(&ffi::rbd_get_modify_timestamp)?;
         self.timestamp("rbd_get_modify_timestamp", |raw, out| {
             // SAFETY: as `timestamp` promises.
-            unsafe { ffi::rbd_get_modify_timestamp(raw, out) }
+            unsafe { get(raw, out) }
         })
     }
 
     /// The group that the image is in. Blocks.
+    ///
+    /// # Errors
+    /// `Unsupported` where the library lacks it. Needs the feature `group`.
     #[doc(alias = "rbd_get_group")]
+    #[cfg(feature = "group")]
     pub fn group(&self) -> Result<Option<GroupSpec>> {
-        let mut group = Group(ffi::rbd_group_info_t {
-            name: ptr::null_mut(),
-            pool: -1,
-        });
+        let get_group = ffi::optional(&ffi::rbd_get_group)?;
+        let mut group = Group {
+            info: ffi::rbd_group_info_t {
+                name: ptr::null_mut(),
+                pool: -1,
+            },
+            cleanup: ffi::optional(&ffi::rbd_group_info_cleanup)?,
+        };
         self.call("rbd_get_group", |raw| {
             // SAFETY: as `call` promises; the output is this function's, and has this size.
-            unsafe { ffi::rbd_get_group(raw, &raw mut group.0, size_of_val(&group.0)) }
+            unsafe { get_group(raw, &raw mut group.info, size_of_val(&group.info)) }
         })?;
-        if group.0.pool < 0 {
+        if group.info.pool < 0 {
             return Ok(None);
         }
-        let pool = self.ioctx().conn().pool_reverse_lookup(group.0.pool)?;
+        let pool = self.ioctx().conn().pool_reverse_lookup(group.info.pool)?;
         // SAFETY: the library set the name to a string that lives until `group` goes.
-        let name = unsafe { string(group.0.name) };
+        let name = unsafe { string(group.info.name) };
         let pool_namespace = self.ioctx().namespace().to_owned();
         Ok(Some(GroupSpec {
             pool,
@@ -309,13 +346,18 @@ impl Image {
     }
 
     /// What the image is a clone of. Blocks.
+    ///
+    /// # Errors
+    /// `Unsupported` where the library lacks it. Needs the feature `image-spec`.
     #[doc(alias = "rbd_get_parent")]
+    #[cfg(feature = "image-spec")]
     #[doc(alias = "rbd_get_overlap")]
     pub fn parent(&self) -> Result<Option<ParentInfo>> {
-        let mut parent = Parent::empty();
+        let get_parent = ffi::optional(&ffi::rbd_get_parent)?;
+        let mut parent = Parent::empty()?;
         let found = self.call("rbd_get_parent", |raw| {
             // SAFETY: as `call` promises; the outputs are this function's.
-            unsafe { ffi::rbd_get_parent(raw, &raw mut parent.image, &raw mut parent.snapshot) }
+            unsafe { get_parent(raw, &raw mut parent.image, &raw mut parent.snapshot) }
         });
         match found {
             Ok(_) => {}
@@ -383,25 +425,34 @@ impl Image {
 }
 
 /// A group's spec, whose strings are the library's.
-struct Group(ffi::rbd_group_info_t);
+#[cfg(feature = "group")]
+struct Group {
+    info: ffi::rbd_group_info_t,
+    cleanup: unsafe extern "C" fn(*mut ffi::rbd_group_info_t, usize) -> i32,
+}
 
+#[cfg(feature = "group")]
 impl Drop for Group {
     fn drop(&mut self) {
         // SAFETY: the name is NULL or the library's, and freed once; the size is the struct's.
-        unsafe { ffi::rbd_group_info_cleanup(&raw mut self.0, size_of_val(&self.0)) };
+        unsafe { (self.cleanup)(&raw mut self.info, size_of_val(&self.info)) };
     }
 }
 
 /// A parent's spec, whose strings are the library's.
+#[cfg(feature = "image-spec")]
 struct Parent {
     image: ffi::rbd_linked_image_spec_t,
     snapshot: ffi::rbd_snap_spec_t,
+    image_cleanup: unsafe extern "C" fn(*mut ffi::rbd_linked_image_spec_t),
+    snapshot_cleanup: unsafe extern "C" fn(*mut ffi::rbd_snap_spec_t),
 }
 
+#[cfg(feature = "image-spec")]
 impl Parent {
     /// What is safe to clean up when the library has set nothing.
-    fn empty() -> Self {
-        Self {
+    fn empty() -> Result<Self> {
+        Ok(Self {
             image: ffi::rbd_linked_image_spec_t {
                 pool_id: -1,
                 pool_name: ptr::null_mut(),
@@ -415,15 +466,18 @@ impl Parent {
                 namespace_type: ffi::rbd_snap_namespace_type_t(0),
                 name: ptr::null_mut(),
             },
-        }
+            image_cleanup: ffi::optional(&ffi::rbd_linked_image_spec_cleanup)?,
+            snapshot_cleanup: ffi::optional(&ffi::rbd_snap_spec_cleanup)?,
+        })
     }
 }
 
+#[cfg(feature = "image-spec")]
 impl Drop for Parent {
     fn drop(&mut self) {
         // SAFETY: the strings are NULL or the library's, and freed once.
-        unsafe { ffi::rbd_linked_image_spec_cleanup(&raw mut self.image) };
+        unsafe { (self.image_cleanup)(&raw mut self.image) };
         // SAFETY: as above.
-        unsafe { ffi::rbd_snap_spec_cleanup(&raw mut self.snapshot) };
+        unsafe { (self.snapshot_cleanup)(&raw mut self.snapshot) };
     }
 }

@@ -111,7 +111,7 @@ impl Image {
     }
 
     /// Tells the cluster that `len` bytes from `offset` on are not needed; what lies past the
-    /// image's end is ignored. A hint, for guarantees see [`write_zeroes`](Self::write_zeroes):
+    /// image's end is ignored. A hint, for guarantees see `write_zeroes`:
     /// parts of objects that are no whole blocks of `rbd_discard_granularity_bytes` (64 KiB) keep
     /// their data, unless `rbd_skip_partial_discard` is off; what is discarded reads as zeros.
     ///
@@ -136,8 +136,11 @@ impl Image {
     ///
     /// # Errors
     /// As [`write_all_at`](Self::write_all_at), but past the end there is no error.
+    /// `Unsupported` where the library lacks it. Needs the feature `write-zeroes`.
     #[doc(alias = "rbd_write_zeroes")]
+    #[cfg(feature = "write-zeroes")]
     pub fn write_zeroes(&self, offset: u64, len: u64) -> Result<()> {
+        let write_zeroes = ffi::optional(&ffi::rbd_write_zeroes)?;
         self.in_chunks(
             "rbd_write_zeroes",
             "zeroed",
@@ -145,7 +148,7 @@ impl Image {
             len,
             |raw, offset, len| {
                 // SAFETY: as `call` promises; `len` is at most a chunk. No flags.
-                (unsafe { ffi::rbd_write_zeroes(raw, offset, len as usize, 0, 0) }) as i64
+                (unsafe { write_zeroes(raw, offset, len as usize, 0, 0) }) as i64
             },
         )
     }

@@ -33,6 +33,7 @@ mod io;
 mod json;
 mod options;
 mod order;
+mod partial;
 mod resize;
 mod snapshot;
 
@@ -43,7 +44,7 @@ pub use image::{Image, OpenOptions};
 pub use info::{GroupSpec, ImageInfo, ParentInfo};
 pub use options::{ImageOptions, create};
 pub use order::Order;
-pub use rados::{Errno, Error, ErrorKind, Result};
+pub use rados::{Capability, Errno, Error, ErrorKind, Result};
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rbd_sys as sys;
 pub use resize::Shrink;
@@ -62,6 +63,19 @@ pub fn version() -> (i32, i32, i32) {
     // SAFETY: the three integers are this function's.
     unsafe { ffi::rbd_version(&raw mut major, &raw mut minor, &raw mut extra) };
     (major, minor, extra)
+}
+
+/// The capabilities that this crate was built with, in alphabetical order, and what the running librbd
+/// has of them. Needs no connection.
+///
+/// ```
+/// for capability in rbd::capabilities() {
+///     println!("{}: {}", capability.name, capability.is_available());
+/// }
+/// ```
+pub fn capabilities() -> Vec<Capability> {
+    let functions = ffi::OPTIONAL.iter();
+    ceph_core::capabilities(functions.map(|f| (f.capability(), f.name(), f.is_present())))
 }
 
 /// `pool/image` or `pool/namespace/image`, for errors.

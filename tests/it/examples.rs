@@ -130,3 +130,18 @@ fn examples_end_with_a_readable_error() {
         "{error}"
     );
 }
+
+#[test]
+fn capabilities_are_listed_without_a_cluster() {
+    let output = example("capabilities", &[]);
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("librados: "), "{text}");
+    for capability in [rados::capabilities(), rbd::capabilities()].concat() {
+        let line = text
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(capability.name))
+            .unwrap();
+        assert_eq!(line.ends_with(" yes"), capability.is_available(), "{line}");
+    }
+}

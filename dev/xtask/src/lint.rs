@@ -8,6 +8,16 @@ use crate::run::{Result, cargo, run};
 /// The feature sets that everything is checked with.
 const FEATURES: &[&[&str]] = &[&[], &["--all-features"], &["--no-default-features"]];
 
+/// What the libraries by themselves are checked with as well, since the root's tests turn everything
+/// on: no capability, and those of each release but the last, which are all.
+const RELEASES: &[&str] = &[
+    "",
+    "rbd/ceph-12",
+    "rbd/ceph-14",
+    "rbd/ceph-16",
+    "rbd/ceph-18",
+];
+
 /// Checks all that can be told without a cluster, with warnings denied; with `advisories` also
 /// whether a dependency is known to be vulnerable, for which a list is fetched.
 ///
@@ -17,10 +27,15 @@ pub fn lint(advisories: bool) -> Result {
     ensure(&[BUILD])?;
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     for features in FEATURES {
-        clippy(&["--all-targets"], features)?;
+        clippy(&["--workspace", "--all-targets"], features)?;
     }
-    // Tests turn features of the libraries on, and with --all-targets for all.
-    clippy(&[], &["--no-default-features"])?;
+    for release in RELEASES {
+        let libraries = ["--package=rados", "--package=rbd", "--lib"];
+        clippy(
+            &libraries,
+            &["--no-default-features", "--features", release],
+        )?;
+    }
     for features in FEATURES {
         let mut doc = cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
         run(doc.args(*features).env("RUSTDOCFLAGS", "-D warnings"))?;
@@ -29,7 +44,7 @@ pub fn lint(advisories: bool) -> Result {
 }
 
 fn clippy(targets: &[&str], features: &[&str]) -> Result {
-    let mut clippy = cargo(&["clippy", "--quiet", "--workspace"]);
+    let mut clippy = cargo(&["clippy", "--quiet"]);
     clippy.args(targets).args(features);
     run(clippy.args(["--", "-D", "warnings"]))
 }

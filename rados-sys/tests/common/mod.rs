@@ -84,6 +84,47 @@ impl Header {
         expected.len()
     }
 
+    /// Compares the types that `compat.h` defines for headers that lack them with the header's own:
+    /// how large each is, and where its members are. Returns how many there were.
+    pub fn compare_compat(&self, compat: &str) -> usize {
+        let declared = self.words("compat");
+        let types: Vec<Compat<'_>> = compat
+            .split("#ifndef HAVE_")
+            .skip(1)
+            .map(Compat::parse)
+            .collect();
+        let both = types.iter().filter(|t| declared.contains(t.name));
+        let both: Vec<&Compat<'_>> = both.collect();
+        let mut own =
+            String::from("#include <stdbool.h>\n#include <stdint.h>\n#include <time.h>\n");
+        let mut statements = String::new();
+        for compat in &types {
+            own += &format!("#define {0} own_{0}\n", compat.name);
+        }
+        own += compat;
+        for compat in &types {
+            own += &format!("#undef {}\n", compat.name);
+        }
+        for compat in &both {
+            let (tag, name) = (compat.tag, compat.name);
+            statements += &format!(
+                "_Static_assert(sizeof({tag}{name}) == sizeof({tag}own_{name}), \"{name}\");\n"
+            );
+            for member in &compat.members {
+                statements += &format!(
+                    "_Static_assert(offsetof({tag}{name}, {member}) == offsetof({tag}own_{name}, {member}) \
+                     && sizeof((({tag}{name} *)0)->{member}) == sizeof((({tag}own_{name} *)0)->{member}), \
+                     \"{name}.{member}\");\n"
+                );
+            }
+        }
+        let source = self.source("compat_types", &statements);
+        let text = fs::read_to_string(&source).unwrap();
+        fs::write(&source, text.replace("int main", &format!("{own}int main"))).unwrap();
+        output(compiler(self).arg("-fsyntax-only").arg(&source));
+        both.len()
+    }
+
     /// The names that the header defines as macros, and all words of its declarations. A macro may name
     /// others that are not defined, so what macros expand to does not count.
     fn words(&self, what: &str) -> BTreeSet<String> {
@@ -125,6 +166,38 @@ impl Header {
         );
         fs::write(&file, text).unwrap();
         file
+    }
+}
+
+/// A type of `compat.h`.
+struct Compat<'a> {
+    name: &'a str,
+    /// `struct `, of those that have no other name.
+    tag: &'static str,
+    members: Vec<&'a str>,
+}
+
+impl<'a> Compat<'a> {
+    /// From what follows `#ifndef HAVE_`.
+    fn parse(text: &'a str) -> Self {
+        let (name, rest) = text.split_once('\n').unwrap();
+        let body = rest.split("#endif").next().unwrap();
+        let lines = body.lines().filter(|line| line.starts_with("  "));
+        let members = lines.map(|line| {
+            line.trim_end_matches(';')
+                .rsplit([' ', '*'])
+                .next()
+                .unwrap()
+        });
+        Self {
+            name,
+            tag: if body.starts_with("struct") {
+                "struct "
+            } else {
+                ""
+            },
+            members: members.collect(),
+        }
     }
 }
 

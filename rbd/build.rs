@@ -1,0 +1,6 @@
+//! Checks that librbd has what this crate is linked to.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    ceph_build::require(&ceph_build::RBD, "src/ffi.rs");
+}
