@@ -1,5 +1,6 @@
 //! The tests of the libraries under valgrind.
 
+use std::env;
 use std::process::Command;
 
 use testcluster::TestCluster;
@@ -42,6 +43,10 @@ pub fn memcheck(suppressions: bool, args: &[String]) -> Result {
     tests.args(TESTS).arg("--");
     tests.args(SKIPPED.iter().flat_map(|name| ["--skip", name]));
     tests.args(args);
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        // Valgrind runs one at a time, but most wait for Ceph.
+        tests.env("RUST_TEST_THREADS", "6");
+    }
     run(tests
         .env(format!("CARGO_TARGET_{triple}_RUNNER"), valgrind)
         .env("CEPH_TEST_CONF", cluster.conf_path())
