@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::iter;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ceph_core::Error;
 
@@ -68,12 +69,12 @@ pub enum ConnectFailure {
         user: String,
     },
     /// No monitor answered in time.
-    #[error("no monitor answered within {timeout} s; tried {mon_host}")]
+    #[error("no monitor answered within {timeout:?}; tried {mon_host}")]
     Unreachable {
         /// The option `mon_host`.
         mon_host: String,
         /// The option `client_mount_timeout`.
-        timeout: String,
+        timeout: Duration,
     },
 }
 
@@ -97,7 +98,9 @@ pub(crate) fn explain(error: Error, conn: &ConnInner, user: &str) -> Error {
     let cause = match errno {
         libc::ENOENT if mon_host.is_empty() => Some(ConnectFailure::NoMonitors),
         libc::ETIMEDOUT => {
-            let timeout = option("client_mount_timeout");
+            // Whole seconds since release 15, a fraction before.
+            let seconds = option("client_mount_timeout").parse().unwrap_or(0.0);
+            let timeout = Duration::try_from_secs_f64(seconds).unwrap_or_default();
             Some(ConnectFailure::Unreachable { mon_host, timeout })
         }
         libc::EINVAL => {

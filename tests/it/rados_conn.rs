@@ -89,19 +89,20 @@ fn options_alone_connect() {
 fn options_beat_arguments_and_those_beat_the_file() {
     let get = |builder: &ConnBuilder| {
         let conn = builder.connect().unwrap();
-        conn.config_get("rados_osd_op_timeout").unwrap()
+        let value = conn.config_get("rados_osd_op_timeout").unwrap();
+        value.parse::<f64>().unwrap()
     };
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut text = fs::read_to_string(cluster().conf_path()).unwrap();
     text.push_str("\n[client]\nrados_osd_op_timeout = 101\n");
     fs::write(&file, text).unwrap();
     let from_file = Conn::builder().config_file(file.path());
-    assert_eq!(get(&from_file), "101");
+    assert_eq!(get(&from_file), 101.0);
     let from_args = from_file.args(["--rados-osd-op-timeout", "102"]);
-    assert_eq!(get(&from_args), "102");
+    assert_eq!(get(&from_args), 102.0);
     assert_eq!(
         get(&from_args.osd_timeout(Duration::from_millis(102_001))),
-        "103"
+        103.0
     );
 }
 
@@ -245,7 +246,7 @@ fn a_silent_monitor_is_told_after_the_mount_timeout() {
     let error = refused(&builder.mount_timeout(Duration::from_millis(1500)));
     assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(error.kind(), ErrorKind::TimedOut);
-    let (mon_host, timeout) = ("127.0.0.1:1".to_owned(), "2".to_owned());
+    let (mon_host, timeout) = ("127.0.0.1:1".to_owned(), Duration::from_secs(2));
     assert_eq!(
         error.cause(),
         Some(&ConnectFailure::Unreachable { mon_host, timeout })
