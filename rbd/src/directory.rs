@@ -41,16 +41,28 @@ pub struct ImageEntry {
 pub fn list(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
     const OP: &str = "rbd_list2";
     ioctx.conn().check_blocking(OP)?;
-    let (Some(list2), Some(cleanup)) =
-        (ffi::rbd_list2.get(), ffi::rbd_image_spec_list_cleanup.get())
-    else {
-        return list_names(ioctx);
+    let entries = match (ffi::rbd_list2.get(), ffi::rbd_image_spec_list_cleanup.get()) {
+        (Some(list2), Some(cleanup)) => list_specs(OP, ioctx, list2, cleanup)?,
+        _ => list_names(ioctx)?,
     };
+    if entries.is_empty() {
+        ioctx.pool_name()?; // to C a deleted pool is an empty one
+    }
+    Ok(entries)
+}
+
+/// What [`list`] does with names and ids.
+fn list_specs(
+    op: &'static str,
+    ioctx: &IoCtx,
+    list2: List2,
+    cleanup: Cleanup,
+) -> Result<Vec<ImageEntry>> {
     let none = ffi::rbd_image_spec_t {
         id: ptr::null_mut(),
         name: ptr::null_mut(),
     };
-    let specs = grow::sized(OP, none, |specs, len| {
+    let specs = grow::sized(op, none, |specs, len| {
         // SAFETY: the pool's handle is open, and `specs` has `len` elements.
         unsafe { list2(ioctx.as_raw(), specs.as_mut_ptr(), len) }
     });
@@ -64,11 +76,7 @@ pub fn list(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
         let id = unsafe { string(spec.id) };
         ImageEntry { name, id }
     });
-    let entries: Vec<_> = entries.collect();
-    if entries.is_empty() {
-        ioctx.pool_name()?; // to C a deleted pool is an empty one
-    }
-    Ok(entries)
+    Ok(entries.collect())
 }
 
 /// What [`list`] does where the library only lists names.
@@ -82,22 +90,21 @@ fn list_names(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
     let names = names
         .split(|&byte| byte == 0)
         .filter(|name| !name.is_empty());
-    let entries: Vec<_> = names
-        .map(|name| ImageEntry {
-            name: String::from_utf8_lossy(name).into_owned(),
-            id: String::new(),
-        })
-        .collect();
-    if entries.is_empty() {
-        ioctx.pool_name()?; // to C a deleted pool is an empty one
-    }
-    Ok(entries)
+    let entries = names.map(|name| ImageEntry {
+        name: String::from_utf8_lossy(name).into_owned(),
+        id: String::new(),
+    });
+    Ok(entries.collect())
 }
+
+type List2 =
+    unsafe extern "C" fn(rados::sys::rados_ioctx_t, *mut ffi::rbd_image_spec_t, *mut usize) -> i32;
+type Cleanup = unsafe extern "C" fn(*mut ffi::rbd_image_spec_t, usize);
 
 /// The specs of a listing that succeeded.
 struct Specs {
     list: Vec<ffi::rbd_image_spec_t>,
-    cleanup: unsafe extern "C" fn(*mut ffi::rbd_image_spec_t, usize),
+    cleanup: Cleanup,
 }
 
 impl Drop for Specs {

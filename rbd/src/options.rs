@@ -77,8 +77,8 @@ impl ImageOptions {
     /// `AlreadyExists`; `InvalidArgument` for an empty name, a name with a NUL byte, a feature that
     /// needs another, a stripe unit that does not divide the object size, 2^63 bytes or more, more
     /// than the 256,000,000 objects that an object map has room for; `NotFound` for a data pool or a
-    /// namespace that does not exist, or a pool that has been deleted; `OutOfDomain` when the configured order is outside 12..=25;
-    /// `Unsupported` for features that the library does not know.
+    /// namespace that does not exist, or a pool that has been deleted; `OutOfDomain` when the
+    /// configured order is outside 12..=25; `Unsupported` for features that the library does not know.
     #[doc(alias = "rbd_create")]
     #[doc(alias = "rbd_create2")]
     #[doc(alias = "rbd_create3")]
