@@ -1,6 +1,8 @@
 //! What the tests share: the cluster, pools that go away, other programs as witnesses.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
 use std::ops::Deref;
 use std::process::Output;
 use std::sync::OnceLock;
@@ -28,6 +30,30 @@ pub fn builder() -> ConnBuilder {
 pub fn conn() -> &'static Conn {
     static CONN: OnceLock<Conn> = OnceLock::new();
     CONN.get_or_init(|| builder().connect().expect("connect to the cluster"))
+}
+
+/// Whether the running libraries have a capability. A test that does not run for want of one is added
+/// to the file that `CEPH_TEST_SKIPPED` names.
+#[must_use]
+pub fn has(capability: &str) -> bool {
+    let all = [rados::capabilities(), rbd::capabilities()].concat();
+    let found = all.iter().find(|known| known.name == capability);
+    let found = found.unwrap_or_else(|| panic!("there is no capability {capability}"));
+    if !found.is_available()
+        && let Some(file) = std::env::var_os("CEPH_TEST_SKIPPED")
+    {
+        let thread = std::thread::current();
+        let test = thread.name().expect("a test's thread has its name");
+        let missing = found.missing.join(" ");
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(file)
+            .unwrap();
+        file.write_all(format!("{test}\t{capability}\t{missing}\n").as_bytes())
+            .unwrap();
+    }
+    found.is_available()
 }
 
 /// A name that no other test uses, in this process or another.
