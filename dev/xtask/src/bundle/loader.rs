@@ -55,9 +55,9 @@ impl Loader {
 
     fn ask(&self, command: &mut Command) -> Result<Vec<Listed>> {
         let loader = self.0.display();
-        let output = command
-            .output()
-            .map_err(|error| format!("cannot run the program's loader {loader}: {error}"))?;
+        let output = command.output().map_err(|error| {
+            format!("cannot run the program's loader {loader}, is it for this system? {error}")
+        })?;
         let listed: Vec<_> = String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter_map(listed)
