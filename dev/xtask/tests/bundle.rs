@@ -201,12 +201,13 @@ fn what_is_opened_at_run_time_is_collected() {
     fs::write(dir.join("nss/libsoftokn3.chk"), "sum").unwrap();
     let built_for = r#"const char *folder = "/usr/lib64/ceph/erasure-code";"#;
     library(dir, built_for, "ceph/libceph-common.so.0");
-    library(dir, "", "ceph/compressor/libceph_zlib.so.2");
+    library(dir, "", "ceph/librbd/libceph_librbd_pwl_cache.so.1");
     symlink(
-        "libceph_zlib.so.2",
-        dir.join("ceph/compressor/libceph_zlib.so"),
+        "libceph_librbd_pwl_cache.so.1",
+        dir.join("ceph/librbd/libceph_librbd_pwl_cache.so"),
     )
     .unwrap();
+    // No client opens it.
     library(dir, "", "ceph/erasure-code/libec_clay.so");
     let libraries = ["libnss3.so", "ceph/libceph-common.so.0"];
     let program = cc(dir, "int main() {}", "program", &libraries);
@@ -225,10 +226,10 @@ fn what_is_opened_at_run_time_is_collected() {
         assert!(printed.contains(part), "{part:?} is not in:\n{printed}");
     }
     // Plugins are where the library that opens them was built for.
-    let plugin = root.join("usr/lib64/ceph/compressor/libceph_zlib.so");
+    let plugin = root.join("usr/lib64/ceph/librbd/libceph_librbd_pwl_cache.so");
     assert_eq!(
         plugin.read_link().unwrap(),
-        Path::new("libceph_zlib.so.2"),
+        Path::new("libceph_librbd_pwl_cache.so.1"),
         "{printed}"
     );
     assert!(plugin.is_file());
