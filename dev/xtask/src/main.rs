@@ -7,6 +7,7 @@ mod memcheck;
 mod packages;
 mod run;
 mod test;
+mod vendor;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Run the integration tests against a librbd that lacks something, as a vendor's may
+    Vendor,
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
     /// Keep a throw-away cluster for development
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         // What the examples print stands last.
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
+        Chore::Vendor => vendor::vendor(),
         Chore::Consumer => consumer::consumer(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
