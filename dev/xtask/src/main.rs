@@ -8,6 +8,7 @@ mod memcheck;
 mod packages;
 mod run;
 mod test;
+mod vendor;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Run the integration tests against a librbd that lacks something, as a vendor's may
+    Vendor,
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
     /// Collect what a program needs at run time into a folder, to make a container image from
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         }
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
+        Chore::Vendor => vendor::vendor(),
         Chore::Consumer => consumer::consumer(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
