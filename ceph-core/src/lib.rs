@@ -17,7 +17,9 @@ pub mod grow;
 pub mod reaper;
 mod ret;
 
+pub use aio::Completion;
+pub use buf::{IoBuf, IoBufMut};
 pub use capability::{Capability, capabilities, found};
 pub use errno::{Errno, ErrorKind};
 pub use error::{Error, Result};
-pub use ret::{Code, check};
+pub use ret::{Code, check, mismatch};

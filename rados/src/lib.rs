@@ -25,6 +25,9 @@
 //! [`kind`]: Error::kind
 //! [`errno`]: Error::errno
 
+mod aio;
+mod aio_object;
+mod aio_xattr;
 mod args;
 mod buffer;
 mod builder;
@@ -39,6 +42,8 @@ mod object;
 mod pool;
 
 pub use builder::ConnBuilder;
+pub use ceph_core::aio::{Completion, Limiter, Permit, block_on, blocking};
+pub use ceph_core::buf::{IoBuf, IoBufMut, Window};
 pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
 pub use command::CommandOutput;
 pub use conn::{ClusterStat, Conn};
@@ -46,7 +51,7 @@ pub use connect_failure::ConnectFailure;
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 pub use name::Name;
-pub use object::ObjectStat;
+pub use object::{Comparison, ObjectStat};
 pub use pool::Force;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;

@@ -68,7 +68,7 @@ impl Handoff {
             // SAFETY: it was written before its bit was set, and `hold` leaves it alone from DONE on.
             completed.permit = Some(
                 self.permit
-                    .with(|cell| unsafe { (*cell).assume_init_read() }),
+                    .with(|cell| unsafe { cell.cast::<Permit>().read() }),
             );
         }
         if seen & DETACHED != 0 {
@@ -80,7 +80,7 @@ impl Handoff {
             // from DONE on.
             completed.waker = Some(
                 self.waker
-                    .with(|cell| unsafe { (*cell).assume_init_read() }),
+                    .with(|cell| unsafe { cell.cast::<Waker>().read() }),
             );
         }
         completed.free = self.state.fetch_or(RELEASED, AcqRel) & DETACHED != 0;
@@ -104,12 +104,12 @@ impl Handoff {
             return true;
         }
         if state & WAKER != 0 {
-            // SAFETY: this side alone writes the cell, and its bit says that it has. The callback may
-            // have read it by now, which leaves its bytes in place, and only they are compared.
-            if self
-                .waker
-                .with(|cell| unsafe { (*cell).assume_init_ref() }.will_wake(waker))
-            {
+            let same = self.waker.with(|cell| {
+                // SAFETY: this side alone writes the cell, and its bit says that it has. The callback may
+                // have read it by now, which leaves its bytes in place, and only they are compared.
+                unsafe { &*cell.cast::<Waker>() }.will_wake(waker)
+            });
+            if same {
                 return false;
             }
             if self.withdraw_waker() {
@@ -119,7 +119,7 @@ impl Handoff {
         let waker = waker.clone();
         self.waker.with_mut(|cell| {
             // SAFETY: the bit is off, so the callback does not look, and there is nothing to drop.
-            unsafe { (*cell).write(waker) };
+            unsafe { cell.cast::<Waker>().write(waker) };
         });
         if self.state.fetch_or(WAKER, AcqRel) & DONE == 0 {
             return false;
@@ -134,13 +134,14 @@ impl Handoff {
     pub fn hold(&self, permit: Permit) -> Option<Permit> {
         self.permit.with_mut(|cell| {
             // SAFETY: the bit is off, so the callback does not look, and there is nothing to drop.
-            unsafe { (*cell).write(permit) };
+            unsafe { cell.cast::<Permit>().write(permit) };
         });
-        let seen = self.state.fetch_or(PERMIT, AcqRel);
-        // SAFETY: written above; the callback came first, and saw no permit.
-        (seen & DONE != 0).then(|| {
-            self.permit
-                .with(|cell| unsafe { (*cell).assume_init_read() })
+        let done = self.state.fetch_or(PERMIT, AcqRel) & DONE != 0;
+        done.then(|| {
+            self.permit.with(|cell| {
+                // SAFETY: written above; the callback came first, and saw no permit.
+                unsafe { cell.cast::<Permit>().read() }
+            })
         })
     }
 
@@ -169,7 +170,7 @@ impl Handoff {
     fn drop_waker(&self) {
         self.waker.with_mut(|cell| {
             // SAFETY: as said above: it is initialised, and this side has it alone.
-            unsafe { (*cell).assume_init_drop() };
+            unsafe { cell.cast::<Waker>().drop_in_place() };
         });
     }
 }

@@ -1,6 +1,6 @@
 //! The heap node of an operation in flight.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
@@ -59,7 +59,7 @@ pub(super) struct Header {
     /// Owned by the node's library.
     tracker: Option<NonNull<Tracker>>,
     /// C's completion; NULL if there is none.
-    completion: UnsafeCell<*mut c_void>,
+    completion: Cell<*mut c_void>,
     /// What C returned, or why it was not called. Written by the callback before it says that it is done.
     outcome: UnsafeCell<ManuallyDrop<Result<i64>>>,
 }
@@ -101,11 +101,12 @@ struct Node<L, P, F> {
 /// that C writes to are [`Slot`]s. `finish` makes the result from the payload and what C returned; it
 /// runs where the future is polled.
 ///
-/// When `start` fails, the callback must not come; then the result is there at once.
+/// `start` answers `None` when the operation is under way. When it answers a code, or fails, the callback must
+/// not come, and the result is there at once.
 pub fn submit<L: Library, P: Send + 'static, T, F>(
     library: L,
     payload: P,
-    start: impl FnOnce(&L, &P, *mut c_void) -> Result<()>,
+    start: impl FnOnce(&L, &P, *mut c_void) -> Result<Option<i64>>,
     finish: F,
 ) -> Completion<T>
 where
@@ -123,7 +124,7 @@ where
                 }
             },
             tracker: None,
-            completion: UnsafeCell::new(ptr::null_mut()),
+            completion: Cell::new(ptr::null_mut()),
             outcome: UnsafeCell::new(ManuallyDrop::new(Ok(0))),
         },
         library,
@@ -144,15 +145,15 @@ where
     let started = library
         .create(header.as_ptr().cast())
         .and_then(|completion| {
-            // SAFETY: the callback cannot come before `start` has been called.
-            unsafe { *header.as_ref().completion.get() = completion };
+            // SAFETY: the future's share keeps the node.
+            unsafe { header.as_ref() }.completion.set(completion);
             start(library, payload, completion)
         });
-    if let Err(error) = started {
+    if let Some(outcome) = started.transpose() {
         // SAFETY: the future's share keeps the node.
         let header = unsafe { header.as_ref() };
         // SAFETY: there is no callback, so nobody else uses the outcome; what was there owns nothing.
-        unsafe { header.outcome.get().write(ManuallyDrop::new(Err(error))) };
+        unsafe { header.outcome.get().write(ManuallyDrop::new(outcome)) };
         header.end_tracking();
         header.handoff.refuse();
     }
@@ -172,6 +173,7 @@ pub unsafe fn complete(argument: *mut c_void, code: i64) {
     let shared = unsafe { header.as_ref() };
     // SAFETY: before it is done only the callback uses the outcome. What was there owns nothing.
     unsafe { shared.outcome.get().write(ManuallyDrop::new(Ok(code))) };
+    let free = shared.calls.free;
     shared.end_tracking();
     let completed = shared.handoff.complete();
     if completed.free || completed.waker.is_some() || completed.permit.is_some() {
@@ -180,7 +182,7 @@ pub unsafe fn complete(argument: *mut c_void, code: i64) {
         let result = guard(move || {
             if completed.free {
                 // SAFETY: the future is gone, so this is the only owner.
-                unsafe { (header.as_ref().calls.free)(header, false) };
+                unsafe { free(header, false) };
             }
             drop(completed.permit);
             if let Some(waker) = completed.waker {
@@ -198,13 +200,17 @@ where
     F: FnOnce(&L, P, Result<i64>) -> T,
 {
     let node = header.cast::<Node<L, P, F>>().as_ptr();
+    // SAFETY: the future's share keeps the node.
+    let shared = unsafe { header.as_ref() };
     // SAFETY: the operation is done, so the future's side has the outcome alone; it is read once.
-    let outcome = unsafe { ManuallyDrop::take(&mut *(*node).header.outcome.get()) };
-    // SAFETY: as the outcome; from now on the content counts as taken.
-    let (payload, finish) = unsafe { ManuallyDrop::take(&mut (*node).content) };
+    let outcome = unsafe { shared.outcome.get().read() };
+    // SAFETY: as the outcome.
+    let content = unsafe { &mut (*node).content };
+    // SAFETY: read once; from now on it counts as taken.
+    let (payload, finish) = unsafe { ManuallyDrop::take(content) };
     // SAFETY: the library stays in the node until that is freed.
     let library = unsafe { &(*node).library };
-    let result = finish(library, payload, outcome);
+    let result = finish(library, payload, ManuallyDrop::into_inner(outcome));
     // SAFETY: as the caller promises.
     unsafe { out.cast::<T>().write(result) };
 }
@@ -233,8 +239,8 @@ unsafe fn cancel_node<L: Library, P, F>(header: NonNull<Header>) -> Result<()> {
     let node = header.cast::<Node<L, P, F>>().as_ptr();
     // SAFETY: the caller keeps the node; nobody writes to this part while it is shared.
     let library = unsafe { &(*node).library };
-    // SAFETY: written by `submit`, which is over.
-    let completion = unsafe { *(*node).header.completion.get() };
+    // SAFETY: as above.
+    let completion = unsafe { header.as_ref() }.completion.get();
     if completion.is_null() {
         return Ok(()); // never started
     }
@@ -245,8 +251,8 @@ unsafe fn cancel_node<L: Library, P, F>(header: NonNull<Header>) -> Result<()> {
 /// # Safety
 /// The caller keeps the node, and the operation is done.
 unsafe fn version_node<L: Library>(header: NonNull<Header>) -> Option<u64> {
-    // SAFETY: written by `submit`, which is over.
-    let completion = unsafe { *header.as_ref().completion.get() };
+    // SAFETY: as the caller promises.
+    let completion = unsafe { header.as_ref() }.completion.get();
     // SAFETY: `create` returned it, and it is released with the node only.
     (!completion.is_null()).then(|| unsafe { L::version(completion) })?
 }

@@ -41,7 +41,7 @@ pub fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) ->
                 slot: slot.as_ptr(),
                 argument,
             };
-            spawn(Box::new(move || task.run(call)))
+            spawn(Box::new(move || task.run(call))).map(|()| None)
         },
         |_, slot, _| match slot.into_inner() {
             Some(Ok(result)) => result,
