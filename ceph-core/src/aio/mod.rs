@@ -18,5 +18,5 @@ mod tracker;
 pub use completion::{Completion, block_on};
 pub use limiter::{Limiter, Permit};
 pub use node::{Library, Slot, complete, submit};
-pub use pool::blocking;
+pub use pool::{blocking, ready};
 pub use tracker::Tracker;

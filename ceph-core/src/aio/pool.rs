@@ -51,6 +51,11 @@ pub fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) ->
     )
 }
 
+/// An operation that is done before it starts, with this result.
+pub fn ready<T: Send + 'static>(result: T) -> Completion<T> {
+    submit(Pool, result, |_, _, _| Ok(Some(0)), |_, result, _| result)
+}
+
 /// Operations of the pool: their "C completion" is the operation itself.
 struct Pool;
 
