@@ -5,6 +5,7 @@ mod common;
 mod examples;
 mod faults;
 mod ownership;
+mod rados_aio;
 mod rados_conn;
 mod rados_object;
 mod rados_pool;
