@@ -168,8 +168,8 @@ impl Image {
     /// differs, counted from `offset`. Gives both back. Nobody else writes in between.
     ///
     /// # Errors
-    /// `InvalidArgument` when the two have not the same length, or cross a stripe unit's or object's end; else
-    /// as [`aio_write`](Self::aio_write). `Unsupported` where the library lacks it. Needs the feature
+    /// `InvalidArgument` when the two have not the same length, or more than C can compare: up to Ceph 16 at
+    /// most 512 bytes, later what lies in one stripe unit; else as [`aio_write`](Self::aio_write). `Unsupported` where the library lacks it. Needs the feature
     /// `compare-and-write`.
     #[cfg(feature = "compare-and-write")]
     #[doc(alias = "rbd_aio_compare_and_write")]
@@ -208,6 +208,9 @@ impl Image {
                     Err(error) if error.kind() == ErrorKind::Mismatch => Ok(Comparison::Differs {
                         offset: mismatch.into_inner(),
                     }),
+                    Err(error) if error.kind() == ErrorKind::InvalidArgument => Err(error.hint(
+                        "up to Ceph 16 at most 512 bytes are compared, later what lies in one stripe unit",
+                    )),
                     Err(error) => Err(error),
                 };
                 (result, expected, data)

@@ -9,6 +9,7 @@ mod rados_aio;
 mod rados_conn;
 mod rados_object;
 mod rados_pool;
+mod rbd_aio;
 mod rbd_common;
 mod rbd_create;
 mod rbd_features;

@@ -356,10 +356,9 @@ fn waiting_in_a_callback_is_refused_instead_of_hanging() {
         let second = pool.aio_write_full("second", &vec![0; 4 << 20]);
         let waker = Waker::from(Arc::new(Waits(Some(second).into(), sender.clone())));
         let polled = Pin::new(&mut first).poll(&mut Context::from_waker(&waker));
-        if polled.is_pending() {
-            first.wait().unwrap();
-        }
         block_on(pool.drain());
+        drop(waker);
+        assert!(polled.is_pending() || first.is_complete());
         receiver.try_recv().is_ok_and(|refused| refused)
     });
 }
@@ -426,12 +425,7 @@ fn a_hundred_thousand_operations_half_of_them_dropped_at_random() {
     };
     let mut kept = std::collections::VecDeque::new();
     let (mut awaited, mut dropped) = (0, 0);
-    let operations = if cfg!(feature = "slow") {
-        100_000
-    } else {
-        100_000
-    };
-    for _ in 0..operations {
+    for _ in 0..100_000 {
         kept.push_back(pool.aio_read("object", Vec::with_capacity(512), 0));
         while kept.len() > 64 {
             let index = next() as usize % kept.len();
