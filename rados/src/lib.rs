@@ -42,7 +42,7 @@ mod object;
 mod pool;
 
 pub use builder::ConnBuilder;
-pub use ceph_core::aio::{Completion, Limiter, Permit, block_on, blocking};
+pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
 pub use ceph_core::buf::{IoBuf, IoBufMut, Window};
 pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
 pub use command::CommandOutput;

@@ -6,6 +6,7 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
 
 use super::handoff::Handoff;
+use super::wake::wake;
 use super::{Completion, Tracker};
 use crate::Result;
 use crate::callback::guard;
@@ -186,7 +187,7 @@ pub unsafe fn complete(argument: *mut c_void, code: i64) {
             }
             drop(completed.permit);
             if let Some(waker) = completed.waker {
-                waker.wake();
+                wake(waker);
             }
         });
         mem::forget(result);
