@@ -1,5 +1,6 @@
 //! The project's chores. `cargo xtask help` lists them.
 
+mod bundle;
 mod consumer;
 mod demo;
 mod lint;
@@ -8,6 +9,7 @@ mod packages;
 mod run;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -27,6 +29,14 @@ enum Chore {
     },
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
+    /// Collect what a program needs at run time into a folder, to make a container image from
+    Bundle {
+        /// The program; libraries are taken from LD_LIBRARY_PATH first
+        #[arg(value_name = "BINARY")]
+        program: PathBuf,
+        /// The folder, which must be empty or new: it becomes the image's root
+        dir: PathBuf,
+    },
     /// Keep a throw-away cluster for development
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -50,7 +60,10 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Chore::parse() {
         Chore::Cluster(command) => return command.run().unwrap_or_else(failure),
-        // What the examples print stands last.
+        // What these print stands last.
+        Chore::Bundle { program, dir } => {
+            return bundle::bundle(&program, &dir).map_or_else(failure, |()| ExitCode::SUCCESS);
+        }
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
         Chore::Consumer => consumer::consumer(),
