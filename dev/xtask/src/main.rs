@@ -27,6 +27,8 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Try every interleaving of an asynchronous operation's two owners (part of `test`)
+    Loom,
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
     /// Collect what a program needs at run time into a folder, to make a container image from
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         }
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
+        Chore::Loom => test::loom(),
         Chore::Consumer => consumer::consumer(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
