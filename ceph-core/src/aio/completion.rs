@@ -83,15 +83,8 @@ impl<T> Completion<T> {
     }
 
     /// The object's version that the operation made or saw; `None` before it is done, and for operations
-    /// that are about no RADOS object. Still there after the result has been taken:
-    ///
-    /// ```no_run
-    /// # async fn f(pool: rados::IoCtx) -> rados::Result<()> {
-    /// let mut append = pool.aio_append("log", b"one more line");
-    /// (&mut append).await?;
-    /// println!("version {:?}", append.version());
-    /// # Ok(()) }
-    /// ```
+    /// that are about no RADOS object. It is still there after the result has been taken, by awaiting
+    /// `&mut completion`.
     #[doc(alias = "rados_aio_get_version")]
     pub fn version(&self) -> Option<u64> {
         if !self.is_complete() {

@@ -26,6 +26,7 @@ pub struct WakeStat {
 /// How long wakers have taken so far, in the whole process.
 ///
 /// ```
+/// # use ceph_core::aio as rados;
 /// assert_eq!(rados::wake_stat().slow, 0);
 /// ```
 pub fn wake_stat() -> WakeStat {
