@@ -142,7 +142,7 @@ fn an_executor_may_end_with_operations_in_flight() {
 
 #[test]
 fn futures_go_anywhere() {
-    fn anywhere<T: Send + Unpin + 'static>() {}
+    fn anywhere<T: Send + Sync + Unpin + 'static>() {}
     fn sendable<T: Future + Send>(_: T) {}
     anywhere::<Completion<(rados::Result<usize>, Vec<u8>)>>();
     anywhere::<Completion<rbd::Result<Image>>>();

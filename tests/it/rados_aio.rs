@@ -218,6 +218,9 @@ fn stat_and_version_tell_of_the_last_change() {
         versions.is_sorted() && versions[0] < versions[2],
         "{versions:?}"
     );
+    let mut refused = pool.aio_append("a\0b", b"data");
+    block_on(&mut refused).unwrap_err();
+    assert_eq!(refused.version(), None);
     let mut read = pool.aio_read("object", vec![0; 4], 0);
     block_on(&mut read).0.unwrap();
     assert_eq!(read.version(), versions.last().copied());
@@ -395,6 +398,15 @@ fn a_limiter_is_as_large_as_the_clients_and_holds_until_the_operation_is_done() 
         "a permit given too late is kept"
     );
     write.wait().unwrap();
+
+    let permits = [(); 2].map(|()| limiter.try_acquire(1).unwrap());
+    let write = pool.aio_write_full("object", b"x");
+    let twice = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        permits.into_iter().fold(write, Completion::hold)
+    }));
+    assert!(twice.is_err(), "an operation held two permits");
+    block_on(pool.drain());
+    drop(block_on(limiter.acquire(u64::MAX)));
 }
 
 #[test]

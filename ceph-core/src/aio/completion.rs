@@ -28,12 +28,15 @@ use crate::callback::called_by_ceph;
 pub struct Completion<T> {
     header: NonNull<Header>,
     finished: bool,
+    holds: bool,
     result: PhantomData<fn() -> T>,
 }
 
 // SAFETY: `submit` demands Send of all that is in the node; what the callback's thread shares with this
 // one is atomic, or is handed over by an atomic.
 unsafe impl<T> Send for Completion<T> {}
+// SAFETY: what `&self` does is atomic, or calls the library, which is Sync, or reads what `submit` wrote.
+unsafe impl<T> Sync for Completion<T> {}
 
 impl<T> Completion<T> {
     /// Takes the future's share of a node whose result is a `T`.
@@ -41,6 +44,7 @@ impl<T> Completion<T> {
         Self {
             header,
             finished: false,
+            holds: false,
             result: PhantomData,
         }
     }
@@ -98,7 +102,9 @@ impl<T> Completion<T> {
     ///
     /// # Panics
     /// When it holds one.
-    pub fn hold(self, permit: Permit) -> Self {
+    pub fn hold(mut self, permit: Permit) -> Self {
+        assert!(!self.holds, "an operation holds one permit");
+        self.holds = true;
         drop(self.header().handoff.hold(permit));
         self
     }

@@ -19,7 +19,7 @@ use crate::callback::{discard, guard};
 /// # Safety
 /// The C completion that `create` returns calls [`complete`] with its `argument` exactly once, unless it is
 /// never used; until `release` its pointer is valid for `cancel` and `version`.
-pub unsafe trait Library: Send + 'static {
+pub unsafe trait Library: Send + Sync + 'static {
     /// Where to count the operation, if anywhere. Always the same one, which lives as long as `self`.
     fn tracker(&self) -> Option<&Tracker>;
 
