@@ -63,7 +63,7 @@ fn compare(
     let default = features.remove("default").unwrap_or_default();
     assert!(default.contains(&"ceph-20".to_owned()), "{default:?}");
     for other in features.keys() {
-        let known = ["serde", "bindgen"].contains(&other.as_str());
+        let known = ["serde", "bindgen", "bytes", "tokio", "futures"].contains(&other.as_str());
         assert!(known, "{other} in {crate_dir} is no capability");
     }
 }

@@ -33,6 +33,12 @@ pub fn check(op: &'static str, code: impl Code) -> Result<u64> {
     u64::try_from(code).map_err(|_| failed(op, code))
 }
 
+/// Where the data differed, if that is what the code of a compare operation says: `-(4095 + offset)`.
+pub fn mismatch(code: i64) -> Option<u64> {
+    const MAX_ERRNO: i64 = 4095;
+    (code <= -MAX_ERRNO).then(|| (code + MAX_ERRNO).unsigned_abs())
+}
+
 #[cold]
 fn failed(op: &'static str, code: i64) -> Error {
     Error::new(
@@ -45,6 +51,16 @@ fn failed(op: &'static str, code: i64) -> Error {
 mod tests {
     use super::*;
     use crate::ErrorKind;
+
+    #[test]
+    fn a_mismatch_is_told_from_an_error() {
+        assert_eq!(mismatch(0), None);
+        assert_eq!(mismatch((-libc::ENOENT).into()), None);
+        assert_eq!(mismatch(-4094), None);
+        assert_eq!(mismatch(-4095), Some(0));
+        assert_eq!(mismatch(-4095 - 70_000), Some(70_000));
+        assert_eq!(mismatch(i64::MIN), Some(i64::MAX as u64 - 4094));
+    }
 
     #[test]
     fn negative_is_an_errno_and_the_rest_a_value() {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
+use ceph_core::aio::Limiter;
 use ceph_core::callback::called_by_ceph;
 use ceph_core::cstr::{CName, text};
 use ceph_core::fork::Process;
@@ -158,6 +159,28 @@ impl Conn {
     #[doc(alias = "rados_conf_get")]
     pub fn config_get(&self, key: &str) -> Result<String> {
         self.inner.config_get(key)
+    }
+
+    /// A limit on what is in flight as large as this client's own (`objecter_inflight_ops` and
+    /// `objecter_inflight_op_bytes`, by default 1024 operations and 100 MiB). Beyond its own, the client
+    /// makes the threads that submit operations sleep.
+    ///
+    /// Each call makes a new one: keep it, and share clones of it.
+    ///
+    /// # Errors
+    /// `NotConnected` in a forked child.
+    pub fn limiter(&self) -> Result<Limiter> {
+        let limit = |key| -> Result<u64> {
+            let value = self.config_get(key)?;
+            value.parse().map_err(|error| {
+                let hint = format!("the option {key} is {value:?}");
+                Error::refused("rados_conf_get", libc::EINVAL, hint).because(error)
+            })
+        };
+        let operations = limit("objecter_inflight_ops")?;
+        let bytes = limit("objecter_inflight_op_bytes")?;
+        let operations = usize::try_from(operations).unwrap_or(usize::MAX);
+        Ok(Limiter::new(operations, bytes))
     }
 
     /// Waits until this client has seen the newest osdmap, so that pools and blocklistings of

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
+use ceph_core::aio::Tracker;
 use ceph_core::cstr::{CName, text};
 use ceph_core::{Error, Result, check, grow};
 
@@ -34,6 +35,7 @@ pub struct IoCtx {
 
 struct IoCtxInner {
     raw: ffi::rados_ioctx_t,
+    tracker: Tracker,
     namespace: String,
     // After `raw` has been destroyed.
     conn: Conn,
@@ -114,6 +116,7 @@ impl IoCtx {
         Self {
             inner: Arc::new(IoCtxInner {
                 raw,
+                tracker: Tracker::default(),
                 namespace,
                 conn: conn.clone(),
             }),
@@ -127,6 +130,10 @@ impl IoCtx {
     /// The handle for the C function `op`, which waits for the cluster.
     pub(crate) fn raw_blocking(&self, op: &'static str) -> Result<ffi::rados_ioctx_t> {
         self.inner.conn.raw_blocking(op).map(|_| self.inner.raw)
+    }
+
+    pub(crate) fn tracker(&self) -> &Tracker {
+        &self.inner.tracker
     }
 
     /// The connection that this handle belongs to.

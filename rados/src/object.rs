@@ -8,9 +8,9 @@ use ceph_core::{Error, Result, check};
 use crate::{IoCtx, ffi};
 
 /// The most that one write can carry: librados counts the bytes of an operation in 32 bits.
-const WRITE_MAX: usize = (u32::MAX / 2) as usize;
+pub(crate) const WRITE_MAX: usize = (u32::MAX / 2) as usize;
 /// The most that one read can ask for: it is answered in an `int`.
-const READ_MAX: usize = i32::MAX as usize;
+pub(crate) const READ_MAX: usize = i32::MAX as usize;
 
 /// An object's size and time of last change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,29 @@ pub struct ObjectStat {
     pub size: u64,
     /// The last change, in whole seconds.
     pub mtime: SystemTime,
+}
+
+/// Whether an object has the bytes that it was compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Comparison {
+    /// It has.
+    Equal,
+    /// It has not.
+    Differs {
+        /// The first byte that differs, counted from where the comparison began.
+        offset: u64,
+    },
+}
+
+/// C's seconds since 1970.
+pub(crate) fn system_time(seconds: libc::time_t) -> SystemTime {
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 {
+        UNIX_EPOCH - distance
+    } else {
+        UNIX_EPOCH + distance
+    }
 }
 
 /// Reads and writes of objects. All block; there is no limit on how long, unless
@@ -158,13 +181,10 @@ impl IoCtx {
             // SAFETY: as `object_op` promises; the outputs are ours and outlive the call.
             unsafe { ffi::rados_stat(raw, name, &raw mut size, &raw mut mtime) }
         })?;
-        let seconds = Duration::from_secs(mtime.unsigned_abs());
-        let mtime = if mtime < 0 {
-            UNIX_EPOCH - seconds
-        } else {
-            UNIX_EPOCH + seconds
-        };
-        Ok(ObjectStat { size, mtime })
+        Ok(ObjectStat {
+            size,
+            mtime: system_time(mtime),
+        })
     }
 
     /// Calls C with an open handle and a name that lives until it returns.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::ptr;
+use std::sync::Arc;
 
-use ceph_core::cstr::CName;
-use ceph_core::{check, reaper};
-use rados::{Error, IoCtx, Result};
+use ceph_core::check;
+use rados::{IoCtx, Result};
 
+use crate::handle::{Handle, Names, Opened};
 use crate::{ffi, subject};
 
 /// An open image (`rbd_image_t`).
@@ -29,26 +30,8 @@ use crate::{ffi, subject};
 /// # Ok(()) }
 /// ```
 pub struct Image {
-    raw: ffi::rbd_image_t,
-    closed: bool,
-    // After `raw` has been closed.
-    ioctx: IoCtx,
-    opened: Opened,
+    handle: Arc<Handle>,
 }
-
-/// As what an image was opened.
-struct Opened {
-    /// Its name or id.
-    name: String,
-    snapshot: Option<String>,
-}
-
-// SAFETY: a rbd_image_t is an ImageCtx with no tie to a thread; qemu and others open in one thread
-// and close in another.
-unsafe impl Send for Image {}
-// SAFETY: librbd takes the ImageCtx's own locks in every operation; nothing reachable through
-// `&Image` re-points the handle.
-unsafe impl Sync for Image {}
 
 /// How to open an image.
 ///
@@ -62,7 +45,7 @@ unsafe impl Sync for Image {}
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenOptions {
     read_only: bool,
-    snapshot: Option<String>,
+    pub(crate) snapshot: Option<String>,
 }
 
 impl OpenOptions {
@@ -135,7 +118,7 @@ impl OpenOptions {
 
     /// At a snapshot C refuses to write through any handle, but would let one that is not read-only
     /// take, rename, protect and remove snapshots.
-    fn reads_only(&self) -> bool {
+    pub(crate) fn reads_only(&self) -> bool {
         self.read_only || self.snapshot.is_some()
     }
 
@@ -153,42 +136,13 @@ impl OpenOptions {
             *const std::ffi::c_char,
         ) -> i32,
     ) -> Result<Image> {
-        let opened = Opened {
-            name: name.to_owned(),
-            snapshot: self.snapshot.clone(),
-        };
-        let located = |error: Error| error.on(subject(ioctx, &opened.to_string()));
-        for (what, name) in [
-            ("name", Some(name)),
-            ("snapshot name", self.snapshot.as_deref()),
-        ] {
-            // C would take an empty snapshot name for the head.
-            if name.is_some_and(str::is_empty) {
-                let hint = format!("the {what} is empty");
-                return Err(located(Error::refused(op, libc::EINVAL, hint)));
-            }
-        }
-        let c_name = CName::new(op, "image name or id", name).map_err(located)?;
-        let c_snapshot = self
-            .snapshot
-            .as_ref()
-            .map(|name| CName::new(op, "snapshot name", name));
-        let c_snapshot = c_snapshot.transpose().map_err(located)?;
+        let names = Names::new(op, ioctx, name, self.snapshot.as_deref())?;
         let mut raw = ffi::rbd_image_t(ptr::null_mut());
         ioctx.conn().check_blocking(op)?;
-        let code = call(
-            ioctx.as_raw(),
-            c_name.as_ptr(),
-            &raw mut raw,
-            c_snapshot.as_ref().map_or(ptr::null(), CName::as_ptr),
-        );
-        check(op, code).map_err(located)?;
-        Ok(Image {
-            raw,
-            closed: false,
-            ioctx: ioctx.clone(),
-            opened,
-        })
+        let (name, snapshot) = names.as_ptrs();
+        let code = call(ioctx.as_raw(), name, &raw mut raw, snapshot);
+        check(op, code).map_err(|error| error.on(subject(ioctx, &names.opened.to_string())))?;
+        Ok(Image::from_raw(raw, ioctx, names.opened))
     }
 }
 
@@ -211,9 +165,15 @@ impl Image {
         OpenOptions::new().read_only().open(ioctx, name)
     }
 
+    pub(crate) fn from_raw(raw: ffi::rbd_image_t, ioctx: &IoCtx, opened: Opened) -> Self {
+        Self {
+            handle: Arc::new(Handle::new(raw, ioctx.clone(), opened)),
+        }
+    }
+
     /// The pool, and the namespace in it, that the image was opened in.
     pub fn ioctx(&self) -> &IoCtx {
-        &self.ioctx
+        self.handle.ioctx()
     }
 
     /// Writes what is cached, releases the exclusive lock, and closes the image. Blocks until
@@ -224,12 +184,12 @@ impl Image {
     /// of Ceph's, where waiting is not possible, `Deadlock`: the image is then closed in the
     /// background.
     #[doc(alias = "rbd_close")]
-    pub fn close(mut self) -> Result<()> {
+    pub fn close(self) -> Result<()> {
         const OP: &str = "rbd_close";
-        let raw = self.raw(OP)?;
-        self.closed = true;
-        // SAFETY: the handle is open, `closed` keeps the drop from closing it again, and nobody
-        // else can use it, since `self` is owned here.
+        self.raw(OP)?;
+        let raw = self.handle.take();
+        // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and what is
+        // in flight does not use the handle itself.
         let code = unsafe { ffi::rbd_close(raw) };
         check(OP, code)
             .map(drop)
@@ -238,10 +198,15 @@ impl Image {
 
     /// The handle, unless using it here would be wrong.
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rbd_image_t> {
-        match self.ioctx.conn().check_blocking(op) {
-            Ok(()) => Ok(self.raw),
-            Err(error) => Err(error.on(self.opened.to_string())),
+        match self.ioctx().conn().check_blocking(op) {
+            Ok(()) => Ok(self.handle.raw()),
+            Err(error) => Err(error.on(self.handle.opened.to_string())),
         }
+    }
+
+    /// What operations in flight keep alive.
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
     }
 
     /// Calls the C function `op` with the open handle.
@@ -256,24 +221,24 @@ impl Image {
     /// `pool/namespace/image@snapshot`, for errors.
     #[cold]
     pub(crate) fn subject(&self) -> String {
-        subject(&self.ioctx, &self.opened.to_string())
+        self.handle.subject()
     }
 
     /// The name or id that the image was opened with.
     pub(crate) fn opened_as(&self) -> &str {
-        &self.opened.name
+        &self.handle.opened.name
     }
 
     /// The snapshot that the image is opened at.
     pub(crate) fn snapshot_name(&self) -> Option<&str> {
-        self.opened.snapshot.as_deref()
+        self.handle.opened.snapshot.as_deref()
     }
 
     /// The raw handle, for C functions that are not wrapped here.
     ///
     /// It is valid as long as this image is; it must not be closed or re-pointed to a snapshot.
     pub fn as_raw(&self) -> rbd_sys::rbd_image_t {
-        self.raw
+        self.handle.raw()
     }
 }
 
@@ -285,48 +250,9 @@ impl AsRef<Image> for Image {
 
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ioctx, opened, .. } = self;
         f.debug_struct("Image")
-            .field("name", &opened.to_string())
-            .field("ioctx", ioctx)
+            .field("name", &self.handle.opened.to_string())
+            .field("ioctx", self.ioctx())
             .finish()
     }
 }
-
-impl fmt::Display for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        match &self.snapshot {
-            Some(snapshot) => write!(f, "@{snapshot}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Image {
-    fn drop(&mut self) {
-        if self.closed || self.ioctx.conn().check("rbd_close").is_err() {
-            return; // closed, or in a forked child
-        }
-        let closing = Closing {
-            raw: self.raw,
-            _ioctx: self.ioctx.clone(),
-        };
-        reaper::close_with(move || {
-            let closing = closing;
-            // SAFETY: the image is gone, so nothing uses the handle now or later; what it needs of
-            // the connection is alive, and `close_with` does not run this inside a callback. It
-            // frees the handle whatever it returns.
-            unsafe { ffi::rbd_close(closing.raw) };
-        });
-    }
-}
-
-/// What an image leaves to the thread that closes it.
-struct Closing {
-    raw: ffi::rbd_image_t,
-    _ioctx: IoCtx,
-}
-
-// SAFETY: `Image` is Send, and this is what is left of one.
-unsafe impl Send for Closing {}

@@ -22,15 +22,21 @@
 //! `Deadlock` inside a callback of Ceph's, and with `TimedOut` or `Blocklisted` when it asks the
 //! cluster.
 
+mod aio;
+mod aio_io;
+mod aio_open;
+mod aio_vectored;
 mod cursor;
 mod directory;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 mod encryption;
 mod features;
 mod ffi;
+mod handle;
 mod image;
 mod info;
 mod io;
+mod io_flags;
 #[cfg(feature = "serde")]
 mod json;
 mod options;
@@ -43,6 +49,7 @@ mod trash;
 #[cfg(feature = "trash-purge")]
 mod trash_purge;
 
+pub use aio_vectored::Buffers;
 pub use cursor::ImageCursor;
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
@@ -50,9 +57,13 @@ pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Pass
 pub use features::{Features, ImageFlags, OpFeatures};
 pub use image::{Image, OpenOptions};
 pub use info::{GroupSpec, ImageInfo, ParentInfo};
+pub use io_flags::IoFlags;
 pub use options::{ImageOptions, create};
 pub use order::Order;
-pub use rados::{Capability, Errno, Error, ErrorKind, Force, Result};
+pub use rados::{
+    Capability, Comparison, Completion, Errno, Error, ErrorKind, Force, IoBuf, IoBufMut, Result,
+    Window,
+};
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rbd_sys as sys;
 pub use resize::Shrink;

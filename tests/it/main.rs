@@ -3,11 +3,14 @@
 
 mod common;
 mod examples;
+mod executors;
 mod faults;
 mod ownership;
+mod rados_aio;
 mod rados_conn;
 mod rados_object;
 mod rados_pool;
+mod rbd_aio;
 mod rbd_common;
 mod rbd_create;
 mod rbd_encryption;

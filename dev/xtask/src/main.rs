@@ -1,5 +1,6 @@
 //! The project's chores. `cargo xtask help` lists them.
 
+mod api_status;
 mod bundle;
 mod consumer;
 mod demo;
@@ -30,6 +31,14 @@ enum Chore {
     },
     /// Run the integration tests against a librbd that lacks something, as a vendor's may
     Vendor,
+    /// Try every interleaving of an asynchronous operation's two owners (part of `test`)
+    Loom,
+    /// Write docs/api-status.md: which C functions are wrapped
+    ApiStatus {
+        /// Fail if one is left
+        #[arg(long)]
+        check: bool,
+    },
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
     /// Collect what a program needs at run time into a folder, to make a container image from
@@ -70,6 +79,10 @@ fn main() -> ExitCode {
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
         Chore::Vendor => vendor::vendor(),
+        Chore::ApiStatus { check } => {
+            return api_status::api_status(check).map_or_else(failure, |()| ExitCode::SUCCESS);
+        }
+        Chore::Loom => test::loom(),
         Chore::Consumer => consumer::consumer(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
