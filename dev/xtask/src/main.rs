@@ -1,5 +1,6 @@
 //! The project's chores. `cargo xtask help` lists them.
 
+mod bindings;
 mod consumer;
 mod demo;
 mod lint;
@@ -30,6 +31,8 @@ enum Chore {
     /// Keep a throw-away cluster for development
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Make the declarations anew that the -sys crates keep for builds without libclang (on Debian 12)
+    Bindings,
     /// Check format, clippy, documentation, licences and duplicate dependencies
     Lint {
         /// Also look for known vulnerabilities, which fetches the list of them
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
         Chore::Consumer => consumer::consumer(),
+        Chore::Bindings => bindings::bindings(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
     };
