@@ -6,7 +6,8 @@ use std::env;
 fn main() {
     ceph_build::forward();
     for name in ["DEP_RADOS_SO", "DEP_RBD_INCLUDE", "DEP_RBD_SO"] {
-        let value = env::var(name).expect("the -sys crates set it");
+        // Documentation is built without libraries.
+        let value = env::var(name).unwrap_or_default();
         println!("cargo::rustc-env={name}={value}");
     }
 }

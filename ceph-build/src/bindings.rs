@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::{env, fs};
 
 use bindgen::callbacks::{
     DeriveTrait, DiscoveredItem, DiscoveredItemId, ImplementsTrait, ParseCallbacks, SourceLocation,
@@ -14,9 +13,10 @@ use bindgen::{BindgenError, Builder, EnumVariation, RustEdition, RustTarget};
 
 use crate::Library;
 use crate::compiler::Compiler;
-use crate::declarations::{Function, c_text, rust_text};
+use crate::declarations::Function;
 use crate::failure::Failure;
-use crate::find::Found;
+use crate::files::{manifest_dir, read, write};
+use crate::prototypes::c_text;
 
 /// What bindgen met in a header.
 #[derive(Debug, Default)]
@@ -31,22 +31,22 @@ pub(crate) struct Declared {
     pub(crate) variables: BTreeSet<String>,
 }
 
-/// Writes `OUT_DIR/bindings.rs` and `OUT_DIR/optional.rs`, and returns what the header declares.
+/// Writes `OUT_DIR/bindings.rs`, and returns what the header declares.
 ///
 /// The header is read twice: by itself, to know what it declares, and with our own declarations of the
 /// functions that it may lack.
 pub(crate) fn generate(
     library: &Library,
-    found: &Found,
+    include: &Path,
     compiler: &Compiler,
     optional: &[Function],
 ) -> Result<Declared, Failure> {
     load_libclang()?;
-    let header = found.header(library);
+    let header = include.join(library.header);
     let compat = manifest_dir().join("compat.h");
     let text = read(&header)? + &read(&compat)?;
     let seen = Rc::new(RefCell::new(Declared::default()));
-    builder(library, found, compiler)
+    builder(library, include, compiler)
         .header(header.to_string_lossy())
         .parse_callbacks(Box::new(Watch(Rc::clone(&seen))))
         .layout_tests(false)
@@ -55,7 +55,7 @@ pub(crate) fn generate(
     let declared = seen.take();
 
     let own = c_text(library, optional, &read(&compat)?, &declared.types);
-    let mut builder = builder(library, found, compiler)
+    let mut builder = builder(library, include, compiler)
         .header_contents(&format!("own_declarations_of_{}.h", library.name), &own)
         .parse_callbacks(Box::new(Derives))
         .rust_target(RustTarget::stable(88, 0).expect("bindgen knows Rust 1.88"))
@@ -91,14 +91,13 @@ pub(crate) fn generate(
         .generate()
         .map_err(|error| unparsed(library, &header, &error))?;
     write("bindings.rs", &bindings.to_string())?;
-    write("optional.rs", &rust_text(library, optional))?;
     Ok(declared)
 }
 
 /// What both readings of a header have in common.
-fn builder(library: &Library, found: &Found, compiler: &Compiler) -> Builder {
+fn builder(library: &Library, include: &Path, compiler: &Compiler) -> Builder {
     bindgen::builder()
-        .clang_arg(format!("-I{}", found.include.display()))
+        .clang_arg(format!("-I{}", include.display()))
         // libclang without the clang package lacks the compiler's own headers (stddef.h), and does not
         // know where a cross compiler keeps the system's: what the C compiler searches helps out.
         .clang_args(
@@ -113,23 +112,6 @@ fn builder(library: &Library, found: &Found, compiler: &Compiler) -> Builder {
         .allowlist_function(format!("{}_.*", library.name))
         .allowlist_type("(rados|rbd|librbd)_.*|obj_watch_t|notify_(ack|timeout)_t")
         .prepend_enum_name(false)
-}
-
-fn read(file: &Path) -> Result<String, Failure> {
-    fs::read_to_string(file)
-        .map_err(|error| Failure(format!("cannot read {}: {error}", file.display())))
-}
-
-fn write(name: &str, text: &str) -> Result<(), Failure> {
-    let dir = env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR");
-    let out = PathBuf::from(dir).join(name);
-    fs::write(&out, text)
-        .map_err(|error| Failure(format!("cannot write {}: {error}", out.display())))
-}
-
-/// The folder of the crate that is being built.
-fn manifest_dir() -> PathBuf {
-    PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("Cargo sets CARGO_MANIFEST_DIR"))
 }
 
 /// Loads libclang, which bindgen would do itself but with a panic where it is missing.

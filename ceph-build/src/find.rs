@@ -7,28 +7,19 @@ use std::path::{Path, PathBuf};
 use crate::Library;
 use crate::compiler::Compiler;
 use crate::failure::Failure;
+use crate::strict;
 
 /// A library that was found.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// The folder that the header is included from.
-    pub(crate) include: PathBuf,
-    /// The folder of the shared object.
+    /// The folder that the header is included from: there, if bindgen is to read it.
+    pub(crate) include: Option<PathBuf>,
+    /// The folder of the library.
     pub(crate) lib_dir: PathBuf,
     /// Whether the linker looks in `lib_dir` unasked.
     pub(crate) default_dir: bool,
-}
-
-impl Found {
-    /// The header's file.
-    pub(crate) fn header(&self, library: &Library) -> PathBuf {
-        self.include.join(library.header)
-    }
-
-    /// The shared object that the linker takes.
-    pub(crate) fn so(&self, library: &Library) -> PathBuf {
-        self.lib_dir.join(library.so())
-    }
+    /// Whether static linking is asked for. In `lib_dir` is the archive then, or a shared object alone.
+    pub(crate) statically: bool,
 }
 
 /// A folder to look in, and who named it.
@@ -56,19 +47,28 @@ pub(crate) fn find(
     };
     let include = places(library, &target, &mut vars, Sort::Include, compiler);
     let lib = places(library, &target, &mut vars, Sort::Lib, compiler);
+    let statically = vars(&format!("{}_STATIC", library.name.to_uppercase()))
+        .is_some_and(|(_, value)| value != "0");
     let so = library.so();
-    match (holding(&include, library.header), holding(&lib, &so)) {
-        (Some(include), Some(lib)) => {
+    let header = holding(&include, library.header);
+    let held = match statically {
+        true => holding(&lib, &library.archive()).or_else(|| holding(&lib, &so)),
+        false => holding(&lib, &so),
+    };
+    let header_needed = header.is_none() && strict::enabled("bindgen");
+    match held {
+        Some(lib) if !header_needed => {
             let unasked = compiler.lib_dirs.iter().find(|dir| dir.join(&so).is_file());
             Ok(Found {
                 default_dir: lib.dir.canonicalize().ok().as_ref() == unasked,
-                include: include.dir.clone(),
+                include: header.map(|place| place.dir.clone()),
                 lib_dir: lib.dir.clone(),
+                statically,
             })
         }
-        (header, shared) => {
-            let header = header.is_none().then_some((library.header, &include[..]));
-            let shared = shared.is_none().then_some((&so[..], &lib[..]));
+        _ => {
+            let header = header_needed.then_some((library.header, &include[..]));
+            let shared = held.is_none().then_some((&so[..], &lib[..]));
             Err(Failure::not_found(library, &target, [header, shared]))
         }
     }
@@ -114,7 +114,7 @@ fn places(
         );
     }
     let beside = env::var_os(beside).map(PathBuf::from);
-    let pkg_config = pkg_config(library).map(|found| match sort {
+    let pkg_config = pkg_config(library, false).map(|found| match sort {
         Sort::Include => found.include_paths,
         Sort::Lib => found.link_paths,
     });
@@ -167,10 +167,11 @@ fn spellings(target: &str, name: &str) -> [String; 2] {
     ]
 }
 
-/// What pkg-config knows. Debian's packages tell it nothing.
-fn pkg_config(library: &Library) -> Option<pkg_config::Library> {
+/// What pkg-config knows, of a static library with all that it needs. Debian's packages tell it nothing.
+pub(crate) fn pkg_config(library: &Library, statically: bool) -> Option<pkg_config::Library> {
     let probe = |name: &str| {
         pkg_config::Config::new()
+            .statik(statically)
             .cargo_metadata(false)
             .env_metadata(false)
             .probe(name)

@@ -6,10 +6,10 @@
 //! `api/`) says which functions to look for. From these come the bindings, the
 //! `cfg(rados_has = "..")` and `cfg(rbd_has = "..")` switches and the metadata for dependents.
 //!
-//! A `-sys` crate's build script is one line (feature `bindgen`):
+//! A `-sys` crate's build script is one line (feature `probe`):
 //!
 //! ```no_run
-//! # #[cfg(feature = "bindgen")]
+//! # #[cfg(feature = "probe")]
 //! ceph_build::sys(&ceph_build::RADOS);
 //! ```
 //!
@@ -21,6 +21,15 @@
 //!
 //! Base functions are linked. Those that a supported library may lack never are: the `-sys` crates have
 //! a static for each, which looks the function up when the program runs.
+//!
+//! bindgen makes the declarations where the crate being built has its feature `bindgen` on, which turns
+//! on this crate's. Elsewhere the file `bindings.rs` in that crate's folder is taken, which bindgen made
+//! earlier, and neither libclang nor the header is needed: what the shared library exports then counts
+//! as declared. With `DOCS_RS` in the environment that file is taken in any case, nothing is looked for
+//! and nothing linked, so that documentation can be built on a machine without Ceph.
+//!
+//! `RADOS_STATIC=1` and `RBD_STATIC=1` ask for static linking: of the library and of all that it needs,
+//! but for the C library. The lists come from pkg-config or from the shared libraries.
 
 mod capability;
 mod emit;
@@ -28,27 +37,35 @@ mod failure;
 mod require;
 mod table;
 
+#[cfg(feature = "probe")]
+mod archives;
 #[cfg(feature = "bindgen")]
 mod bindings;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "probe")]
 mod compiler;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "probe")]
 mod declarations;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "probe")]
+mod files;
+#[cfg(feature = "probe")]
 mod find;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "probe")]
+mod kept;
+#[cfg(feature = "probe")]
 mod message;
 #[cfg(feature = "bindgen")]
+mod prototypes;
+#[cfg(feature = "probe")]
 mod strict;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "probe")]
 mod symbols;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "probe")]
 mod sys;
 
 pub use capability::{Entry, RELEASES, capabilities, capabilities_of};
 pub use emit::forward;
 pub use require::require;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "probe")]
 pub use sys::sys;
 pub use table::{Capability, Kind, Row, table};
 
@@ -79,8 +96,14 @@ pub const RBD: Library = Library {
 
 impl Library {
     /// The shared library's file name, as the linker looks for it.
-    #[cfg(feature = "bindgen")]
+    #[cfg(feature = "probe")]
     fn so(&self) -> String {
         format!("lib{}.so", self.name)
+    }
+
+    /// The static library's.
+    #[cfg(feature = "probe")]
+    fn archive(&self) -> String {
+        format!("lib{}.a", self.name)
     }
 }

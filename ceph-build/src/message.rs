@@ -1,6 +1,7 @@
 //! What a build says when it cannot go on.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use crate::Library;
 use crate::failure::Failure;
@@ -57,6 +58,7 @@ front, as in X86_64_UNKNOWN_LINUX_GNU_{upper}_LIB_DIR):
     }
 
     /// libclang, which bindgen reads headers with, is missing.
+    #[cfg(feature = "bindgen")]
     pub(crate) fn no_libclang(reason: &str) -> Self {
         Self(format!(
             "libclang was not found. bindgen reads the C headers with it.
@@ -68,9 +70,55 @@ Install it:
 Or say where it is, in the environment:
 
   LIBCLANG_PATH  the folder that has libclang.so
+
+Or do without: with the feature `bindgen` off (default-features = false), declarations are taken
+that were made earlier.
 ",
             INSTALL.trim_start_matches('\n')
         ))
+    }
+
+    /// Static linking is asked for, and some archives are missing.
+    pub(crate) fn no_archives(library: &Library, missing: &[String], dirs: &[PathBuf]) -> Self {
+        let name = library.name;
+        let upper = name.to_uppercase();
+        let dirs = dirs.iter().map(|dir| dir.display().to_string());
+        Self(format!(
+            "{upper}_STATIC is set, and not all that lib{name} needs is there as a static library.
+
+Missing:
+  {}
+
+Looked for in
+  {}
+
+Distributions have no complete set. Where there is one, {upper}_LIB_DIR or CEPH_DIR names its folder;
+without {upper}_STATIC, lib{name} is linked dynamically.
+",
+            missing.join("\n  "),
+            dirs.collect::<Vec<_>>().join("\n  "),
+        ))
+    }
+
+    /// Static linking is asked for, and nobody knows what the archive needs.
+    pub(crate) fn unknown_needs(library: &Library) -> Self {
+        let name = library.name;
+        Self(format!(
+            "{}_STATIC is set, and nothing says what lib{name}.a needs: neither pkg-config (lib{name}.pc) nor
+a lib{name}.so beside it.
+",
+            name.to_uppercase()
+        ))
+    }
+
+    /// One library is to be linked statically and the other is not.
+    pub(crate) fn half_static() -> Self {
+        Self(
+            "One of RADOS_STATIC and RBD_STATIC is set and the other is not: a program would have two copies
+of Ceph's code. Set both or none.
+"
+            .into(),
+        )
     }
 }
 

@@ -30,12 +30,12 @@ pub(crate) fn enabled(feature: &str) -> bool {
     env::var_os(format!("CARGO_FEATURE_{name}")).is_some()
 }
 
-/// Refuses to go on if a function of a capability that is on is missing.
+/// Refuses to go on if a function of a capability that is on is missing from the library, or from its
+/// header if that was read.
 pub(crate) fn check(
     library: &Library,
     functions: &[Function],
-    header: &Source<'_>,
-    so: &Source<'_>,
+    (header, so): &(Option<Source<'_>>, Source<'_>),
     enabled: impl Fn(&str) -> bool,
 ) -> Result<(), Failure> {
     let name = library.name;
@@ -46,11 +46,12 @@ pub(crate) fn check(
             continue;
         };
         let lacks = |source: &Source<'_>| !source.functions.contains(function.name);
-        if lacks(header) || lacks(so) {
+        let header = header.as_ref().filter(|header| lacks(header));
+        if header.is_some() || lacks(so) {
             missing.insert(feature);
             let _ = writeln!(text, "  {} (capability {feature})", function.name);
         }
-        if lacks(header) {
+        if let Some(header) = header {
             let _ = writeln!(text, "    {} does not declare it", header.file.display());
         }
         if lacks(so) {
@@ -69,12 +70,13 @@ pub(crate) fn check(
          Without {VARIABLE} they are looked up when the program runs, and answer Unsupported where they\n\
          are missing. To turn these capabilities off, write in Cargo.toml:\n\n  \
          {name} = {{ .., default-features = false, features = [{}] }}\n",
-        features(library, &on).join(", ")
+        features(library, &on, enabled("bindgen")).join(", ")
     )))
 }
 
-/// The shortest list of features that turns on exactly these capabilities: a release's, and the others.
-fn features(library: &Library, on: &[Entry]) -> Vec<String> {
+/// The shortest list of features that turns on exactly these capabilities: a release's, and the others;
+/// and bindgen, if that is on.
+fn features(library: &Library, on: &[Entry], bindgen: bool) -> Vec<String> {
     let all = capabilities_of(library);
     let index = |since: &str| RELEASES.iter().position(|release| *release == since);
     let complete = |release: &&&str| {
@@ -88,7 +90,8 @@ fn features(library: &Library, on: &[Entry]) -> Vec<String> {
         .filter(|entry| base.is_none_or(|base| index(entry.since) > index(base)))
         .map(|entry| format!("\"{}\"", entry.name));
     let base = base.map(|release| format!("\"ceph-{release}\""));
-    base.into_iter().chain(rest).collect()
+    let bindgen = bindgen.then(|| "\"bindgen\"".to_owned());
+    bindgen.into_iter().chain(base).chain(rest).collect()
 }
 
 #[cfg(test)]
@@ -115,7 +118,7 @@ mod tests {
             functions: &all(library, exported),
         };
         let on = |feature: &str| !off.contains(&feature);
-        check(library, &optional(library), &header, &so, on)
+        check(library, &optional(library), &(Some(header), so), on)
             .err()
             .map_or_else(String::new, |failure| failure.to_string())
     }
@@ -131,7 +134,7 @@ mod tests {
         for part in [
             "  rbd_clone4 (capability clone4)\n    /v/rbd.h does not declare it\n    /v/librbd.so does not export it\n",
             "  rbd_diff_iterate3 (capability diff3)\n    /v/librbd.so does not export it\n",
-            "\n  rbd = { .., default-features = false, features = [\"ceph-16\", \"compare-and-writev\", ",
+            "\n  rbd = { .., default-features = false, features = [\"bindgen\", \"ceph-16\", \"compare-and-writev\", ",
         ] {
             assert!(text.contains(part), "{part:?} is not in:\n{text}");
         }

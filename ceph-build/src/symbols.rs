@@ -1,22 +1,25 @@
-//! What a shared library exports.
+//! What a library has for others, and what it needs of them.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSymbol};
 
 use crate::failure::Failure;
 
-/// The names that `so`, the file that the linker takes, defines for others.
+/// The names that a library, the file that the linker takes, defines for others.
 pub(crate) fn exported(so: &Path) -> Result<BTreeSet<String>, Failure> {
-    let data =
-        fs::read(so).map_err(|error| Failure(format!("cannot read {}: {error}", so.display())))?;
+    let data = read(so)?;
+    if data.starts_with(b"!<arch>\n") {
+        return of_archive(&data)
+            .map_err(|error| Failure(format!("cannot read {}: {error}", so.display())));
+    }
     if !data.starts_with(b"\x7fELF") {
         return from_script(so, &String::from_utf8_lossy(&data));
     }
-    let file = object::File::parse(&*data)
-        .map_err(|error| Failure(format!("{} is not a shared library: {error}", so.display())))?;
+    let file = parse(so, &data)?;
     let defined = file
         .dynamic_symbols()
         .filter(|symbol| symbol.is_definition() && !symbol.is_local());
@@ -24,6 +27,42 @@ pub(crate) fn exported(so: &Path) -> Result<BTreeSet<String>, Failure> {
         .filter_map(|symbol| symbol.name().ok())
         .map(str::to_owned)
         .collect())
+}
+
+/// The file names of the shared libraries that one needs.
+pub(crate) fn needed(so: &Path) -> Result<Vec<String>, Failure> {
+    let data = read(so)?;
+    let file = parse(so, &data)?;
+    let libraries = file
+        .import_libraries()
+        .map_err(|error| refused(so, error))?;
+    libraries
+        .map(|library| {
+            let library = library.map_err(|error| refused(so, error))?;
+            Ok(String::from_utf8_lossy(library.name()).into_owned())
+        })
+        .collect()
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file).map_err(|error| Failure(format!("cannot read {}: {error}", file.display())))
+}
+
+fn parse<'data>(so: &Path, data: &'data [u8]) -> Result<object::File<'data>, Failure> {
+    object::File::parse(data).map_err(|error| refused(so, error))
+}
+
+fn refused(so: &Path, error: object::Error) -> Failure {
+    Failure(format!("{} is not a shared library: {error}", so.display()))
+}
+
+/// The names in the index of a static library.
+fn of_archive(data: &[u8]) -> object::Result<BTreeSet<String>> {
+    let symbols = ArchiveFile::parse(data)?.symbols()?;
+    let names = symbols.into_iter().flatten();
+    names
+        .map(|symbol| Ok(String::from_utf8_lossy(symbol?.name()).into_owned()))
+        .collect()
 }
 
 /// The same of a linker script, which stands in for the libraries that it names.

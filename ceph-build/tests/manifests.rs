@@ -31,13 +31,14 @@ fn features(crate_dir: &str) -> Features {
     features
 }
 
-/// Compares a crate's features with its capabilities; `forwards_to` names the crate below, and
-/// `bundles_of` those whose release features go along.
+/// Compares a crate's features with its capabilities; `forwards_to` names the crate below,
+/// `bundles_of` those whose release features go along, and `bindgen_of` those whose bindgen does.
 fn compare(
     crate_dir: &str,
     own: &[Entry],
     forwards_to: impl Fn(&Entry) -> Option<&'static str>,
     bundles_of: &[&str],
+    bindgen_of: &[&str],
 ) {
     let mut features = features(crate_dir);
     for entry in own {
@@ -60,10 +61,15 @@ fn compare(
         found.sort();
         assert_eq!(found, expected, "{name} in {crate_dir}");
     }
+    let bindgen = bindgen_of.iter().map(|below| format!("{below}/bindgen"));
+    let found = features.remove("bindgen");
+    assert_eq!(found, Some(bindgen.collect()), "bindgen in {crate_dir}");
     let default = features.remove("default").unwrap_or_default();
-    assert!(default.contains(&"ceph-20".to_owned()), "{default:?}");
+    for name in ["bindgen", "ceph-20"] {
+        assert!(default.contains(&name.to_owned()), "{default:?}");
+    }
     for other in features.keys() {
-        let known = ["serde", "bindgen", "bytes", "tokio", "futures"].contains(&other.as_str());
+        let known = ["serde", "bytes", "tokio", "futures"].contains(&other.as_str());
         assert!(known, "{other} in {crate_dir} is no capability");
     }
 }
@@ -71,10 +77,16 @@ fn compare(
 #[test]
 fn the_features_are_the_capabilities() {
     let (rados, rbd) = (capabilities_of(&RADOS), capabilities_of(&RBD));
-    compare("rados-sys", &rados, |_| None, &[]);
-    compare("rbd-sys", &rbd, |_| None, &[]);
-    compare("rados", &rados, |_| Some("rados-sys"), &[]);
-    compare("rbd", &rbd, |_| Some("rbd-sys"), &["rados"]);
+    compare("rados-sys", &rados, |_| None, &[], &["ceph-build"]);
+    compare("rbd-sys", &rbd, |_| None, &[], &["ceph-build", "rados-sys"]);
+    compare("rados", &rados, |_| Some("rados-sys"), &[], &["rados-sys"]);
+    compare(
+        "rbd",
+        &rbd,
+        |_| Some("rbd-sys"),
+        &["rados"],
+        &["rados", "rbd-sys"],
+    );
     let below = |entry: &Entry| {
         Some(if rados.contains(entry) {
             "rados"
@@ -82,5 +94,5 @@ fn the_features_are_the_capabilities() {
             "rbd"
         })
     };
-    compare(".", &capabilities(), below, &[]);
+    compare(".", &capabilities(), below, &[], &["rados", "rbd"]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// A folder without anything in it.
 fn empty() -> PathBuf {
@@ -11,10 +11,11 @@ fn empty() -> PathBuf {
     dir
 }
 
-/// Builds a crate with one environment variable set, which must fail, and returns what Cargo printed.
-fn failure(package: &str, variable: &str, value: &Path) -> String {
-    let output = Command::new(env!("CARGO"))
+/// Builds a crate with some features and one environment variable set.
+fn build(package: &str, features: &[&str], variable: &str, value: &Path) -> Output {
+    Command::new(env!("CARGO"))
         .args(["build", "--offline", "--package", package])
+        .args(features)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
         .env(
             "CARGO_TARGET_DIR",
@@ -22,7 +23,12 @@ fn failure(package: &str, variable: &str, value: &Path) -> String {
         )
         .env(variable, value)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// Builds a crate with one environment variable set, which must fail, and returns what Cargo printed.
+fn failure(package: &str, variable: &str, value: &Path) -> String {
+    let output = build(package, &[], variable, value);
     assert!(
         !output.status.success(),
         "{package} was built in spite of {variable}={}",
@@ -75,7 +81,11 @@ fn a_missing_tree_is_explained() {
             &header,
             "No librados.so in",
             &so,
-            "apt-get install",
+            "apt-get install librados-dev librbd-dev libclang-dev",
+            "dnf install librados-devel librbd-devel clang-devel",
+            "RADOS_INCLUDE_DIR  the folder",
+            "RADOS_LIB_DIR      the folder",
+            "CEPH_DIR           a folder",
         ],
     );
 }
@@ -90,6 +100,22 @@ fn a_missing_libclang_is_explained() {
             "apt-get install",
             "dnf install",
             "LIBCLANG_PATH",
+            "with the feature `bindgen` off",
         ],
     );
+}
+
+#[test]
+fn without_bindgen_neither_libclang_nor_a_header_is_needed() {
+    let features = ["--no-default-features", "--features", "ceph-20"];
+    for variable in ["LIBCLANG_PATH", "RADOS_INCLUDE_DIR"] {
+        let output = build("rados-sys", &features, variable, &empty());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{variable}: {errors}");
+    }
+    let output = build("rados-sys", &features, "RADOS_LIB_DIR", &empty());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert_all(&errors, &["librados was not found", "No librados.so in"]);
+    assert!(!errors.contains("No rados/librados.h"), "{errors}");
 }

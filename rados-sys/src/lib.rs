@@ -1,8 +1,9 @@
 //! Raw declarations of librados, the client library of Ceph's object store.
 //!
 //! bindgen makes them from the installed `rados/librados.h` when the crate is built: all functions and
-//! types that the header declares, those that only a vendor's has included. The safe crate on top is
-//! `rados`.
+//! types that the header declares, those that only a vendor's has included. With the feature `bindgen`
+//! off, declarations are taken that were made from one release's header (`bindings.rs` says which), and
+//! neither libclang nor a header is needed. The safe crate on top is `rados`.
 //!
 //! * Handles, each a `void *` in C, are distinct types: a [`rados_ioctx_t`] cannot be passed for a
 //!   [`rados_t`].
@@ -37,7 +38,8 @@
 //! 3. the C compiler's own search lists.
 //!
 //! Of Debian's packages it needs librados-dev and libclang-dev, of Fedora's librados-devel and
-//! clang-devel. The folder only matters to the linker: a program finds the library as all programs do,
+//! clang-devel. With `DOCS_RS` set it needs none, looks for nothing and links nothing; with
+//! `RADOS_STATIC=1` it links `librados.a` and the archives of all that this needs. The folder only matters to the linker: a program finds the library as all programs do,
 //! by `ldconfig`, `LD_LIBRARY_PATH` or a run path.
 //!
 //! # Example
@@ -62,7 +64,7 @@ pub use constants::*;
 pub use enums::*;
 pub use optional::{Anchor, Optional, OptionalFunction};
 
-/// Made by bindgen from the installed header, so neither documented nor linted.
+/// Made by bindgen, now from the installed header or earlier, so neither documented nor linted.
 #[allow(missing_docs, non_upper_case_globals, unused_imports, clippy::all)]
 mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));

@@ -44,6 +44,13 @@ impl<F: Copy> Optional<F> {
         }
     }
 
+    /// The same with the function's address already known, as in a static library; NULL if that lacks it.
+    #[doc(hidden)]
+    pub const fn at(self, address: *const u8) -> Self {
+        let address = AtomicPtr::new(address.cast_mut().cast());
+        Self { address, ..self }
+    }
+
     /// The function, or `None` if the running library does not have it.
     pub fn get(&self) -> F {
         let mut address = self.address.load(Ordering::Relaxed);

@@ -1,8 +1,9 @@
 //! Raw declarations of librbd, the client library of Ceph's block devices.
 //!
 //! bindgen makes them from the installed `rbd/librbd.h` when the crate is built: all functions and
-//! types that the header declares, those that only a vendor's has included. The safe crate on top is
-//! `rbd`.
+//! types that the header declares, those that only a vendor's has included. With the feature `bindgen`
+//! off, declarations are taken that were made from one release's header (`bindings.rs` says which), and
+//! neither libclang nor a header is needed. The safe crate on top is `rbd`.
 //!
 //! * Handles, each a `void *` in C, are distinct types: an [`rbd_completion_t`] cannot be passed for an
 //!   [`rbd_image_t`]. Those of librados are those of `rados_sys`.
@@ -27,7 +28,8 @@
 //! # Finding the library
 //!
 //! As `rados_sys` does, with `RBD_INCLUDE_DIR` (the folder that has `rbd/librbd.h`), `RBD_LIB_DIR` (the
-//! one that has `librbd.so`) or `CEPH_DIR`. Without these it is first looked for where librados was
+//! one that has `librbd.so`) or `CEPH_DIR`, and with `RBD_STATIC=1` where `RADOS_STATIC=1` is set. Without
+//! the first three it is first looked for where librados was
 //! found.
 
 #![allow(non_camel_case_types)] // names are those of the C headers
@@ -40,7 +42,7 @@ pub use constants::*;
 pub use enums::*;
 pub use rados_sys::{Optional, OptionalFunction};
 
-/// Made by bindgen from the installed header, so neither documented nor linted.
+/// Made by bindgen, now from the installed header or earlier, so neither documented nor linted.
 #[allow(missing_docs, non_upper_case_globals, unused_imports, clippy::all)]
 mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));

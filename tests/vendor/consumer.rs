@@ -35,20 +35,21 @@ impl Consumer {
         Self { dir }
     }
 
-    /// Builds the crate, with some variables set.
-    pub fn build(
-        &self,
-        tree: Option<&Tree>,
-        arguments: &[&str],
-        variables: &[(&str, &str)],
-    ) -> Output {
+    /// A Cargo command for the crate, with some variables set.
+    pub fn cargo(&self, command: &str, variables: &[(&str, &str)]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--offline"])
-            .args(arguments)
+            .args([command, "--offline"])
             .current_dir(&self.dir)
             .env("CARGO_TARGET_DIR", target())
             .envs(variables.iter().copied());
+        cargo
+    }
+
+    /// Builds the crate, with some variables set.
+    fn build(&self, tree: Option<&Tree>, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut cargo = self.cargo("build", variables);
+        cargo.args(arguments);
         if let Some(tree) = tree {
             cargo
                 .env("RBD_INCLUDE_DIR", tree.include())
@@ -59,8 +60,8 @@ impl Consumer {
 
     /// What Cargo says about a build that fails.
     #[track_caller]
-    pub fn fails(&self, tree: &Tree, variables: &[(&str, &str)]) -> String {
-        let output = self.build(Some(tree), &[], variables);
+    pub fn fails(&self, tree: Option<&Tree>, variables: &[(&str, &str)]) -> String {
+        let output = self.build(tree, &[], variables);
         assert!(!output.status.success(), "it was built");
         String::from_utf8(output.stderr).unwrap()
     }
@@ -68,7 +69,19 @@ impl Consumer {
     /// The program, after a build without a single warning.
     #[track_caller]
     pub fn program(&self, name: &str, tree: Option<&Tree>, arguments: &[&str]) -> PathBuf {
-        let output = self.build(tree, arguments, &[]);
+        self.program_with(name, tree, arguments, &[])
+    }
+
+    /// The same, with some variables set.
+    #[track_caller]
+    pub fn program_with(
+        &self,
+        name: &str,
+        tree: Option<&Tree>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> PathBuf {
+        let output = self.build(tree, arguments, variables);
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{errors}");
         assert!(!errors.contains("warning"), "{errors}");

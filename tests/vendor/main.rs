@@ -1,5 +1,6 @@
 //! Trees as vendors have them: what builds against them, what runs with them, and what is said otherwise.
 
+mod archives;
 mod consumer;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use object::{Object, ObjectSymbol};
 use testcluster::TestCluster;
 use vendortree::{Installed, Tree};
 
+use archives::Archives;
 use consumer::{Consumer, run, scratch};
 
 #[track_caller]
@@ -46,8 +48,8 @@ fn a_vendors_tree_needs_no_change() {
     );
 
     // The features are those that the release of the header has, if that is one of those known.
-    let strict = Consumer::new("strict", &["ceph-14"]);
-    let message = strict.fails(&tree, &[("CEPH_STRICT", "1")]);
+    let strict = Consumer::new("strict", &["bindgen", "ceph-14"]);
+    let message = strict.fails(Some(&tree), &[("CEPH_STRICT", "1")]);
     let header = format!("{} does not declare it", tree.header().display());
     let so = format!("{}/librbd.so does not export it", tree.lib().display());
     assert_all(
@@ -57,7 +59,7 @@ fn a_vendors_tree_needs_no_change() {
             "  rbd_trash_list_cleanup (capability trash-list-cleanup)\n",
             &header,
             &so,
-            "rbd = { .., default-features = false, features = [\"compare-and-write\", \"journaling\", ",
+            "rbd = { .., default-features = false, features = [\"bindgen\", \"compare-and-write\", \"journaling\", ",
         ],
     );
     assert_eq!(message.matches("(capability ").count(), 1, "{message}");
@@ -113,7 +115,7 @@ fn a_tree_of_before_14_works() {
 fn a_missing_function_of_every_release_is_explained() {
     let tree = Tree::new(scratch("broken").join("tree"), &installed());
     tree.unexport("rbd", &["rbd_read"]);
-    let message = Consumer::new("broken", &["default"]).fails(&tree, &[]);
+    let message = Consumer::new("broken", &["default"]).fails(Some(&tree), &[]);
     let line = format!(
         "  rbd_read: {}/librbd.so does not export it\n",
         tree.lib().display()
@@ -132,12 +134,94 @@ fn our_own_declarations_are_compared_with_the_headers() {
         assert_ne!(changed, text);
         changed
     });
-    let message = Consumer::new("changed", &["default"]).fails(&tree, &[]);
+    let message = Consumer::new("changed", &["default"]).fails(Some(&tree), &[]);
     assert_all(
         &message,
         &[
             "conflicting types for 'rbd_snap_set_by_id'",
             "own_declarations_of_rbd.h",
+        ],
+    );
+}
+
+/// Documentation is built where there is no Ceph, no libclang and no pkg-config.
+#[test]
+fn documentation_needs_no_library() {
+    let empty = scratch("docs").join("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    let empty = empty.to_str().unwrap();
+    let nothing = [
+        ("CEPH_DIR", empty),
+        ("LIBCLANG_PATH", empty),
+        ("PKG_CONFIG", "/nonexistent"),
+    ];
+    let consumer = Consumer::new("docs", &["default"]);
+    let check = |variables: &[_]| consumer.cargo("check", variables).output().unwrap();
+    let output = check(&[&nothing[..], &[("DOCS_RS", "1")]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let output = check(&nothing);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert_all(&errors, &["librados was not found", "(CEPH_DIR)"]);
+}
+
+#[test]
+fn static_linking_says_what_is_missing() {
+    let consumer = Consumer::new("static_missing", &["default"]);
+    let both = [("RADOS_STATIC", "1"), ("RBD_STATIC", "1")];
+    let message = consumer.fails(None, &both);
+    assert_all(
+        &message,
+        &[
+            "RADOS_STATIC is set, and not all that librados needs is there as a static library.",
+            "\n    librados.a\n",
+            "\n    libceph-common.a\n",
+            "Looked for in\n",
+        ],
+    );
+    for of_the_system in ["libc.a", "libm.a", "libgcc_s.a"] {
+        assert!(!message.contains(of_the_system), "{message}");
+    }
+    let message = consumer.fails(None, &both[1..]);
+    assert_all(
+        &message,
+        &["One of RADOS_STATIC and RBD_STATIC is set and the other is not"],
+    );
+}
+
+#[test]
+fn a_complete_set_is_linked_statically() {
+    let archives = Archives::new(scratch("static").join("tree"), &["rbd_trash_list_cleanup"]);
+    let consumer = Consumer::new("static", &["default"]);
+    let (lib, pkg_config) = (archives.lib(), archives.pkg_config());
+    let variables = [
+        ("RADOS_STATIC", "1"),
+        ("RBD_STATIC", "1"),
+        ("RADOS_LIB_DIR", lib.to_str().unwrap()),
+        ("RBD_LIB_DIR", lib.to_str().unwrap()),
+        ("PKG_CONFIG", pkg_config.to_str().unwrap()),
+    ];
+    let program = consumer.program_with("static", None, &[], &variables);
+    let data = std::fs::read(&program).unwrap();
+    let file = object::File::parse(&*data).unwrap();
+    let libraries = file.import_libraries().unwrap().map(Result::unwrap);
+    let libraries: Vec<_> = libraries
+        .map(|l| String::from_utf8_lossy(l.name()))
+        .collect();
+    assert!(libraries.iter().any(|name| name == "libc.so.6"));
+    for name in ["rados", "rbd", "ceph"] {
+        assert!(!libraries.iter().any(|l| l.contains(name)), "{libraries:?}");
+    }
+    assert_eq!(wanted(&program), BTreeSet::new());
+    let mut defined = file.symbols().filter(|symbol| symbol.is_definition());
+    assert!(defined.any(|symbol| symbol.name() == Ok("rbd_read")));
+    assert_all(
+        &run(&program, None, &[]),
+        &[
+            "\ntrash-list-cleanup lacks rbd_trash_list_cleanup\n",
+            "\ntrash lacks \n",
+            "\nclone4 lacks rbd_clone4\n",
         ],
     );
 }

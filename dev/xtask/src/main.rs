@@ -1,6 +1,7 @@
 //! The project's chores. `cargo xtask help` lists them.
 
 mod api_status;
+mod bindings;
 mod bundle;
 mod consumer;
 mod demo;
@@ -52,6 +53,8 @@ enum Chore {
     /// Keep a throw-away cluster for development
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Make the declarations anew that the -sys crates keep for builds without libclang (on Debian 12)
+    Bindings,
     /// Check format, clippy, documentation, licences and duplicate dependencies
     Lint {
         /// Also look for known vulnerabilities, which fetches the list of them
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         }
         Chore::Loom => test::loom(),
         Chore::Consumer => consumer::consumer(),
+        Chore::Bindings => bindings::bindings(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
     };

@@ -17,6 +17,17 @@ pub fn test(args: &[String]) -> Result {
     ensure(&[BUILD, CLUSTER, TEST])?;
     let everything = ["test", "--workspace", "--all-features"];
     run(cargo(&everything).args(["--quiet", "--no-run"]))?;
+    if args.is_empty() {
+        // Declarations that are kept instead of made.
+        let sys = [
+            "test",
+            "--quiet",
+            "--package=rados-sys",
+            "--package=rbd-sys",
+        ];
+        let kept = ["--no-default-features", "--features=ceph-20", "--test=abi"];
+        run(cargo(&sys).args(kept))?;
+    }
     let cluster = TestCluster::builder().start()?;
     let mut tests = cargo(&everything);
     tests.args(["--no-fail-fast", "--"]).args(args);

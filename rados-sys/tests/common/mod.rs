@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -85,8 +85,8 @@ impl Header {
     }
 
     /// Compares the types that `compat.h` defines for headers that lack them with the header's own:
-    /// how large each is, and where its members are. Returns how many there were.
-    pub fn compare_compat(&self, compat: &str) -> usize {
+    /// how large each is, and where its members are. Those that its text names must be among them.
+    pub fn compare_compat(&self, compat: &str) {
         let declared = self.words("compat");
         let types: Vec<Compat<'_>> = compat
             .split("#ifndef HAVE_")
@@ -95,6 +95,10 @@ impl Header {
             .collect();
         let both = types.iter().filter(|t| declared.contains(t.name));
         let both: Vec<&Compat<'_>> = both.collect();
+        let text = fs::read_to_string(Path::new(self.dir).join(self.name)).unwrap();
+        let named: BTreeSet<_> = text.split(|c: char| !is_word(c)).collect();
+        let named = types.iter().filter(|t| named.contains(t.name)).count();
+        assert_eq!(both.len(), named, "of {} types", types.len());
         let mut own =
             String::from("#include <stdbool.h>\n#include <stdint.h>\n#include <time.h>\n");
         let mut statements = String::new();
@@ -122,7 +126,6 @@ impl Header {
         let text = fs::read_to_string(&source).unwrap();
         fs::write(&source, text.replace("int main", &format!("{own}int main"))).unwrap();
         output(compiler(self).arg("-fsyntax-only").arg(&source));
-        both.len()
     }
 
     /// The names that the header defines as macros, and all words of its declarations. A macro may name
