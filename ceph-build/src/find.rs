@@ -55,9 +55,9 @@ pub(crate) fn find(
         true => holding(&lib, &library.archive()).or_else(|| holding(&lib, &so)),
         false => holding(&lib, &so),
     };
-    let header_needed = header.is_none() && strict::enabled("bindgen");
+    let header_missed = header.is_none() && strict::enabled("bindgen");
     match held {
-        Some(lib) if !header_needed => {
+        Some(lib) if !header_missed => {
             let unasked = compiler.lib_dirs.iter().find(|dir| dir.join(&so).is_file());
             Ok(Found {
                 default_dir: lib.dir.canonicalize().ok().as_ref() == unasked,
@@ -67,7 +67,7 @@ pub(crate) fn find(
             })
         }
         _ => {
-            let header = header_needed.then_some((library.header, &include[..]));
+            let header = header_missed.then_some((library.header, &include[..]));
             let shared = held.is_none().then_some((&so[..], &lib[..]));
             Err(Failure::not_found(library, &target, [header, shared]))
         }
@@ -113,7 +113,9 @@ fn places(
             &name,
         );
     }
-    let beside = env::var_os(beside).map(PathBuf::from);
+    // Empty: librados was found without a header.
+    let beside = env::var_os(beside).filter(|dir| !dir.is_empty());
+    let beside = beside.map(PathBuf::from);
     let pkg_config = pkg_config(library, false).map(|found| match sort {
         Sort::Include => found.include_paths,
         Sort::Lib => found.link_paths,
