@@ -10,6 +10,7 @@ mod tests;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Args;
 
@@ -45,6 +46,7 @@ pub fn matrix(args: Matrix) -> Result {
     let shared = cache.join("shared");
     fs::create_dir_all(&shared)?;
     run(&mut cargo(&["fetch", "--quiet", "--locked"]))?;
+    copy_source(&cache.join("source"))?;
     for headers in Built::ALL.iter().filter_map(|built| built.headers) {
         debian::headers(&shared, headers)?;
     }
@@ -69,6 +71,21 @@ pub fn matrix(args: Matrix) -> Result {
         }
     }
     finish(&cache)
+}
+
+/// Copies what is or could be committed, so that one may go on editing. Files keep their times, and with
+/// that builds their use.
+fn copy_source(to: &Path) -> Result {
+    if to.is_dir() {
+        fs::remove_dir_all(to)?;
+    }
+    fs::create_dir_all(to)?;
+    let copy = "git ls-files -z --cached --others --exclude-standard |
+        xargs -0 cp --parents --preserve=timestamps --target-directory \"$1\"";
+    run(Command::new("sh")
+        .args(["-c", copy, "sh"])
+        .arg(to)
+        .current_dir(root()))
 }
 
 /// Writes and shows the tables.

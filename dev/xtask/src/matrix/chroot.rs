@@ -61,7 +61,8 @@ impl Chroot {
         if !dir.is_dir() {
             make(&dir, release)?;
         }
-        let mounted = [root(), toolchain()?, registry(), cache.join("shared")];
+        let source = cache.join("source");
+        let mounted = [source, toolchain()?, registry(), cache.join("shared")];
         Ok(Self { dir, mounted })
     }
 
