@@ -130,7 +130,8 @@ pub fn rename(ioctx: &IoCtx, from: &str, to: &str) -> Result<()> {
     })
 }
 
-/// Removes an image with all its data. Blocks for as long as that takes.
+/// Removes an image with all its data. Blocks for as long as that takes. Where the option
+/// `rbd_move_to_trash_on_remove` is set, the image goes to the trash instead.
 ///
 /// # Errors
 /// `NotFound`; `NotEmpty` when it has snapshots; `Busy` when it is open elsewhere, or was open in a
@@ -175,16 +176,16 @@ pub fn remove_with_progress(
     .map_err(why_not_removed)
 }
 
-fn checked_name(op: &'static str, ioctx: &IoCtx, name: &str) -> Result<CName> {
+pub(crate) fn checked_name(op: &'static str, ioctx: &IoCtx, name: &str) -> Result<CName> {
     if name.is_empty() {
-        let error = Error::refused(op, libc::EINVAL, "the image name is empty");
+        let error = Error::refused(op, libc::EINVAL, "the image's name or id is empty");
         return Err(error.on(subject(ioctx, name)));
     }
-    CName::new(op, "image name", name)
+    CName::new(op, "image name or id", name)
 }
 
-/// Calls C with an open pool and a name that lives until it returns.
-fn with_name(
+/// Calls C with an open pool and a name or id that lives until it returns.
+pub(crate) fn with_name(
     op: &'static str,
     ioctx: &IoCtx,
     name: &str,
@@ -199,7 +200,7 @@ fn with_name(
 }
 
 #[cold]
-fn why_not_removed(error: Error) -> Error {
+pub(crate) fn why_not_removed(error: Error) -> Error {
     match error.errno().raw() {
         libc::ENOTEMPTY => error.hint("the image has snapshots; remove them first"),
         libc::EBUSY => error.hint(

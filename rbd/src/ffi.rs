@@ -45,6 +45,30 @@ pub(crate) use rbd_sys::{
     rbd_snap_namespace_type_t, rbd_snap_spec_cleanup, rbd_snap_spec_t,
 };
 
+#[cfg(all(feature = "trash", feature = "trash-list-cleanup"))]
+pub(crate) use rbd_sys::rbd_trash_list_cleanup;
+#[cfg(any(feature = "encryption", feature = "encryption-load2"))]
+pub(crate) use rbd_sys::{
+    RBD_ENCRYPTION_ALGORITHM_AES128, RBD_ENCRYPTION_ALGORITHM_AES256, RBD_ENCRYPTION_FORMAT_LUKS,
+    RBD_ENCRYPTION_FORMAT_LUKS1, RBD_ENCRYPTION_FORMAT_LUKS2, rbd_encryption_format_t,
+    rbd_encryption_luks_format_options_t, rbd_encryption_luks1_format_options_t,
+    rbd_encryption_luks2_format_options_t, rbd_encryption_options_t,
+};
+#[cfg(feature = "trash")]
+pub(crate) use rbd_sys::{
+    RBD_TRASH_IMAGE_SOURCE_MIGRATION, RBD_TRASH_IMAGE_SOURCE_MIRRORING,
+    RBD_TRASH_IMAGE_SOURCE_REMOVING, RBD_TRASH_IMAGE_SOURCE_USER,
+    RBD_TRASH_IMAGE_SOURCE_USER_PARENT, rbd_trash_get, rbd_trash_get_cleanup,
+    rbd_trash_image_info_t, rbd_trash_image_source_t, rbd_trash_list, rbd_trash_move,
+    rbd_trash_remove, rbd_trash_remove_with_progress, rbd_trash_restore,
+};
+#[cfg(feature = "encryption")]
+pub(crate) use rbd_sys::{rbd_encryption_format, rbd_encryption_load};
+#[cfg(feature = "encryption-load2")]
+pub(crate) use rbd_sys::{rbd_encryption_load2, rbd_encryption_spec_t};
+#[cfg(feature = "trash-purge")]
+pub(crate) use rbd_sys::{rbd_trash_purge, rbd_trash_purge_with_progress};
+
 /// A function that the running library may lack, for calling.
 ///
 /// # Errors

@@ -24,6 +24,8 @@
 
 mod cursor;
 mod directory;
+#[cfg(any(feature = "encryption", feature = "encryption-load2"))]
+mod encryption;
 mod features;
 mod ffi;
 mod image;
@@ -36,19 +38,32 @@ mod order;
 mod partial;
 mod resize;
 mod snapshot;
+#[cfg(feature = "trash")]
+mod trash;
+#[cfg(feature = "trash-purge")]
+mod trash_purge;
 
 pub use cursor::ImageCursor;
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
+#[cfg(any(feature = "encryption", feature = "encryption-load2"))]
+pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};
 pub use features::{Features, ImageFlags, OpFeatures};
 pub use image::{Image, OpenOptions};
 pub use info::{GroupSpec, ImageInfo, ParentInfo};
 pub use options::{ImageOptions, create};
 pub use order::Order;
-pub use rados::{Capability, Errno, Error, ErrorKind, Result};
+pub use rados::{Capability, Errno, Error, ErrorKind, Force, Result};
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rbd_sys as sys;
 pub use resize::Shrink;
 pub use snapshot::SnapInfo;
+#[cfg(feature = "trash")]
+pub use trash::{
+    TrashEntry, TrashSource, trash_get, trash_list, trash_move, trash_remove,
+    trash_remove_with_progress, trash_restore,
+};
+#[cfg(feature = "trash-purge")]
+pub use trash_purge::{TrashPurge, trash_purge, trash_purge_with_progress};
 
 use std::ffi::{CStr, c_char};
 

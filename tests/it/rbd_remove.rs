@@ -146,6 +146,7 @@ fn inside_a_progress_closure_everything_that_blocks_is_a_deadlock() {
                 ("create", rbd::create(pool, "new", MIB).err()),
                 ("rename", rbd::rename(pool, "other", "new").err()),
                 ("remove", rbd::remove(pool, "other").err()),
+                ("trash list", rbd::trash_list(pool).err()),
                 ("object write", pool.write_full("o", b"x").err()),
                 ("object read", pool.read("o", &mut [0], 0).err()),
                 ("object stat", pool.stat("o").err()),
@@ -169,7 +170,7 @@ fn inside_a_progress_closure_everything_that_blocks_is_a_deadlock() {
     victim
         .resize_with_progress(MIB, rbd::Shrink::Allow, progress)
         .unwrap();
-    assert_eq!(errors.len(), 21);
+    assert_eq!(errors.len(), 22);
     for (what, error) in errors {
         let kind = error.as_ref().map(rbd::Error::kind);
         assert_eq!(kind, Some(ErrorKind::Deadlock), "{what}: {error:?}");

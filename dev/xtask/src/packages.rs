@@ -64,12 +64,20 @@ pub const CLUSTER: &[Need] = &[Need {
 }];
 
 /// What the tests need on top.
-pub const TEST: &[Need] = &[Need {
-    what: "Ceph's Python modules, to check results with another client",
-    present: || python_has("rados") && python_has("rbd"),
-    apt: &["python3-rados", "python3-rbd"],
-    rpm: &["python3-rados", "python3-rbd"],
-}];
+pub const TEST: &[Need] = &[
+    Need {
+        what: "Ceph's Python modules, to check results with another client",
+        present: || python_has("rados") && python_has("rbd"),
+        apt: &["python3-rados", "python3-rbd"],
+        rpm: &["python3-rados", "python3-rbd"],
+    },
+    Need {
+        what: "cryptsetup, to check encrypted images",
+        present: || on_path("cryptsetup"),
+        apt: &["cryptsetup-bin"],
+        rpm: &["cryptsetup"],
+    },
+];
 
 /// What makes and enters other systems.
 pub const MATRIX: &[Need] = &[Need {
