@@ -6,9 +6,12 @@
 
 use std::collections::HashMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use ceph_client::rados::{self, ErrorKind, IoCtx, Result};
-use ceph_client::rbd::{self, Image};
+use ceph_client::rbd::{
+    self, EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Image, Passphrase,
+};
 use clap::Parser;
 
 #[path = "common/mod.rs"]
@@ -24,7 +27,7 @@ struct Args {
     #[arg(short, long, default_value = "rbd")]
     pool: String,
 
-    /// The image and object to make and remove; they must not exist
+    /// What to call the images and the object to make and remove; they must not exist
     #[arg(short, long, default_value = "selftest")]
     name: String,
 }
@@ -42,7 +45,7 @@ fn run(args: &Args) -> Result<()> {
     let image = Image::open(&pool, &args.name)?;
     block_io(&image)?;
     snapshot(&image)?;
-    capabilities(&image)?;
+    capabilities(&image, &format!("{}-other", args.name))?;
     let listed = || {
         Ok(rbd::list(&pool)?
             .iter()
@@ -97,13 +100,54 @@ fn snapshot(image: &Image) -> Result<()> {
     Ok(())
 }
 
-/// Calls what there is a method for, and says of all whether the libraries have it.
-fn capabilities(image: &Image) -> Result<()> {
+/// Moves a new image to the trash and back.
+fn trash(pool: &IoCtx, name: &str) -> Result<()> {
+    rbd::create(pool, name, 1 << 20)?;
+    let moved = rbd::trash_move(pool, name, Duration::ZERO).and_then(|()| {
+        let entries = rbd::trash_list(pool)?;
+        let entry = entries.iter().find(|entry| entry.name == name);
+        rbd::trash_restore(pool, &entry.expect("it is in the trash").id, None)
+    });
+    rbd::remove(pool, name)?;
+    moved
+}
+
+/// Encrypts a new image, and says how that went; then opens it again, loads the encryption by the other
+/// function, and says how that went.
+fn encryption(pool: &IoCtx, name: &str) -> Result<[Result<()>; 2]> {
+    let (format, secret) = (EncryptionFormat::Luks1, Passphrase::new("a secret"));
+    let plain = b"what nobody else is to read";
+    rbd::create(pool, name, 32 << 20)?;
+    let image = Image::open(pool, name)?;
+    let formatted = image.encryption_format(format, EncryptionAlgorithm::Aes256, &secret);
+    image.write_all_at(plain, 4096)?;
+    image.close()?;
+    let image = Image::open(pool, name)?;
+    let passphrase = &secret;
+    let loaded = image.encryption_load2(&[EncryptionSpec { format, passphrase }]);
+    if loaded.is_ok() {
+        let mut buffer = [0; 27];
+        image.read_exact_at(&mut buffer, 4096)?;
+        assert_eq!(buffer, *plain);
+    }
+    image.close()?;
+    rbd::remove(pool, name)?;
+    Ok([formatted, loaded])
+}
+
+/// Calls what there is a method for, on the image or a new one, and says of all whether the libraries
+/// have it.
+fn capabilities(image: &Image, new: &str) -> Result<()> {
+    let pool = image.ioctx();
+    let [encryption, encryption_load2] = encryption(pool, new)?;
     let mut calls = HashMap::from([
+        ("encryption", encryption),
+        ("encryption-load2", encryption_load2),
         ("group", image.group().map(drop)),
         ("image-info", image.op_features().map(drop)),
         ("image-spec", image.parent().map(drop)),
         ("timestamps", image.modify_timestamp().map(drop)),
+        ("trash", trash(pool, new)),
         ("write-zeroes", image.write_zeroes(4096, 4096)),
     ]);
     for capability in [rados::capabilities(), rbd::capabilities()].concat() {
