@@ -91,9 +91,11 @@ pub struct EncryptionSpec<'a> {
 /// # }
 /// ```
 impl Image {
-    /// Formats the image: what was in it is lost. The encryption is then loaded.
+    /// Formats the image: what was in it is lost. The encryption is then loaded, unless the image is a
+    /// clone.
     ///
-    /// No other client may have the image open: it would go on without encryption.
+    /// No other client may have the image open: it would go on without encryption. A clone keeps what
+    /// it has of its parent's data, but for as much of the end as the header takes: make it larger before.
     ///
     /// # Errors
     /// `NoSpace` when the header leaves no room for data; `ReadOnly`; `InvalidArgument` for

@@ -167,8 +167,8 @@ fn what_is_not_formatted() {
     };
     for (name, size, luks) in [
         ("empty", 0, EncryptionFormat::Luks1),
-        ("small", 4 * MIB, EncryptionFormat::Luks1),
-        ("small2", 16 * MIB, EncryptionFormat::Luks2),
+        ("small", MIB, EncryptionFormat::Luks1),
+        ("small2", 8 * MIB, EncryptionFormat::Luks2),
     ] {
         let small = image(&pool, name, size);
         let text = fails(format(&small, luks), ErrorKind::NoSpace);
@@ -215,7 +215,7 @@ fn each_image_of_a_chain_has_its_own() {
         spec(EncryptionFormat::Luks2, &new),
         spec(EncryptionFormat::Luks, &old),
     ];
-    let base = image(&pool, "base", 16 * MIB);
+    let base = image(&pool, "base", 32 * MIB);
     if !has("encryption-load2") {
         let text = fails(base.encryption_load2(&specs), ErrorKind::Unsupported);
         assert!(text.starts_with("rbd_encryption_load2: "), "{text}");
@@ -244,7 +244,7 @@ fn each_image_of_a_chain_has_its_own() {
         pool.name
     ));
     let clone = Image::open(&pool, "clone").unwrap();
-    clone.resize(40 * MIB, rbd::Shrink::Deny).unwrap();
+    clone.resize(44 * MIB, rbd::Shrink::Deny).unwrap();
     clone
         .encryption_format(EncryptionFormat::Luks2, EncryptionAlgorithm::Aes256, &new)
         .unwrap();

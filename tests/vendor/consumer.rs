@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::tree::Tree;
+use vendortree::Tree;
 
 /// What the crate's program does: prints the capabilities, and with a configuration file uses a cluster.
 const PROGRAM: &str = include_str!("program.txt");

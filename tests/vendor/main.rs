@@ -1,7 +1,6 @@
 //! Trees as vendors have them: what builds against them, what runs with them, and what is said otherwise.
 
 mod consumer;
-mod tree;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,9 +8,9 @@ use std::path::Path;
 use ceph_build::{Capability, Kind, RADOS, RBD, Row, table};
 use object::{Object, ObjectSymbol};
 use testcluster::TestCluster;
+use vendortree::{Installed, Tree};
 
 use consumer::{Consumer, run, scratch};
-use tree::Tree;
 
 #[track_caller]
 fn assert_all(text: &str, parts: &[&str]) {
@@ -21,19 +20,18 @@ fn assert_all(text: &str, parts: &[&str]) {
     assert!(!text.contains("panicked"), "{text}");
 }
 
-/// A vendor's: the library lacks `rbd_trash_list_cleanup`, the header that and `RBD_FEATURE_JOURNALING`.
+/// What the trees are made of.
+fn installed() -> Installed {
+    Installed {
+        include: env!("DEP_RBD_INCLUDE").into(),
+        rados: env!("DEP_RADOS_SO").into(),
+        rbd: env!("DEP_RBD_SO").into(),
+    }
+}
+
 #[test]
 fn a_vendors_tree_needs_no_change() {
-    const CLEANUP: &[&str] = &["rbd_trash_list_cleanup"];
-    let tree = Tree::new(scratch("cut").join("tree"));
-    tree.undeclare(CLEANUP);
-    tree.unexport("rbd", CLEANUP);
-    let features = tree.include().join("rbd/features.h");
-    let text = std::fs::read_to_string(&features).unwrap();
-    let lines = text
-        .lines()
-        .filter(|line| !line.contains("define RBD_FEATURE_JOURNALING"));
-    std::fs::write(&features, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let tree = Tree::of_a_vendor(scratch("cut").join("tree"), &installed());
 
     let consumer = Consumer::new("cut", &["default"]);
     let program = consumer.program("cut", Some(&tree), &["--features", "all"]);
@@ -77,7 +75,7 @@ fn a_tree_of_before_14_works() {
     });
     let newer: Vec<_> = newer.map(|row| row.name).collect();
     assert!(newer.len() > 80);
-    let tree = Tree::new(scratch("old").join("tree"));
+    let tree = Tree::new(scratch("old").join("tree"), &installed());
     tree.undeclare(&newer);
     tree.unexport("rbd", &newer);
     // Of librados no such header is known: what has a fallback is tried.
@@ -113,7 +111,7 @@ fn a_tree_of_before_14_works() {
 
 #[test]
 fn a_missing_function_of_every_release_is_explained() {
-    let tree = Tree::new(scratch("broken").join("tree"));
+    let tree = Tree::new(scratch("broken").join("tree"), &installed());
     tree.unexport("rbd", &["rbd_read"]);
     let message = Consumer::new("broken", &["default"]).fails(&tree, &[]);
     let line = format!(
@@ -125,7 +123,7 @@ fn a_missing_function_of_every_release_is_explained() {
 
 #[test]
 fn our_own_declarations_are_compared_with_the_headers() {
-    let tree = Tree::new(scratch("changed").join("tree"));
+    let tree = Tree::new(scratch("changed").join("tree"), &installed());
     tree.edit(|text| {
         let changed = text.replace(
             "rbd_snap_set_by_id(rbd_image_t image,",

@@ -1,14 +1,12 @@
 //! A throw-away crate that depends on the libraries as other projects do.
 
-use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use testcluster::TestCluster;
 
 use crate::packages::{BUILD, CLUSTER, ensure};
-use crate::run::{Result, cargo, root, run};
+use crate::run::{Result, cargo, root, run, target};
 
 /// What a newcomer writes: create an image, write, read back, remove.
 const PROGRAM: &str = r#"use rados::Conn;
@@ -78,10 +76,4 @@ pub fn check(cluster: &TestCluster) -> Result {
         let errors = String::from_utf8_lossy(&output.stderr);
         Err(format!("the dependent crate failed: {printed}{errors}").into())
     }
-}
-
-/// The workspace's folder for builds.
-fn target() -> PathBuf {
-    let given = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
-    given.map_or_else(|| root().join("target"), |dir| root().join(dir))
 }

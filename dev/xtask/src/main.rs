@@ -9,6 +9,7 @@ mod packages;
 mod run;
 mod skipped;
 mod test;
+mod vendor;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Run the integration tests against a librbd that lacks something, as a vendor's may
+    Vendor,
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
     /// Keep a throw-away cluster for development
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         // What the examples print stands last.
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
+        Chore::Vendor => vendor::vendor(),
         Chore::Consumer => consumer::consumer(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Headers => matrix::headers(),

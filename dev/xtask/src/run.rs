@@ -20,6 +20,12 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(&here).to_owned()
 }
 
+/// The workspace's folder for builds.
+pub fn target() -> PathBuf {
+    let given = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
+    given.map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
 /// A `cargo` command in the workspace's folder.
 pub fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

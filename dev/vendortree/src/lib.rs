@@ -1,37 +1,79 @@
-//! Headers and libraries as a vendor might have them: the installed ones with parts taken out.
+//! Headers and libraries as a vendor might have them: the installed ones with parts taken out. For tests:
+//! what cannot be read or written, or is not as it should be, is a panic.
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use object::{Object, ObjectSection, ObjectSymbol};
 
+/// Where the build finds what is installed.
+#[derive(Debug)]
+pub struct Installed {
+    /// The folder that `rados/librados.h` and `rbd/librbd.h` are in.
+    pub include: PathBuf,
+    /// librados's file.
+    pub rados: PathBuf,
+    /// librbd's file.
+    pub rbd: PathBuf,
+}
+
+impl Installed {
+    /// Whether one of the libraries has a function.
+    pub fn exports(&self, function: &str) -> bool {
+        [&self.rados, &self.rbd].into_iter().any(|so| {
+            let data = fs::read(so).unwrap();
+            let file = object::File::parse(&*data).unwrap();
+            let defined = |name: Result<&str, _>| name == Ok(function);
+            file.dynamic_symbols()
+                .any(|symbol| symbol.is_definition() && defined(symbol.name()))
+        })
+    }
+}
+
+/// What the librbd of [`Tree::of_a_vendor`] lacks.
+pub const VENDOR_LACKS: &[&str] = &["rbd_trash_list_cleanup"];
+
 /// A folder with libraries of its own, and librbd's header. Programs are linked to its librbd, and load
 /// both.
+#[derive(Debug)]
 pub struct Tree {
     dir: PathBuf,
 }
 
 impl Tree {
-    /// A copy of the installed header and library.
-    pub fn new(dir: PathBuf) -> Self {
+    /// A copy of the installed headers and libraries.
+    pub fn new(dir: PathBuf, installed: &Installed) -> Self {
         let tree = Self { dir };
-        let include = Path::new(env!("DEP_RBD_INCLUDE"));
         for library in ["rados", "rbd"] {
             let to = tree.include().join(library);
             fs::create_dir_all(&to).unwrap();
-            for entry in fs::read_dir(include.join(library)).unwrap() {
+            for entry in fs::read_dir(installed.include.join(library)).unwrap() {
                 let from = entry.unwrap().path();
                 fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
             }
         }
         fs::create_dir_all(tree.lib()).unwrap();
-        fs::copy(env!("DEP_RBD_SO"), tree.so("rbd")).unwrap();
-        fs::copy(env!("DEP_RADOS_SO"), tree.so("rados")).unwrap();
+        fs::copy(&installed.rbd, tree.so("rbd")).unwrap();
+        fs::copy(&installed.rados, tree.so("rados")).unwrap();
         let link = tree.lib().join("librbd.so");
         if !link.exists() {
             symlink(tree.so("rbd"), link).unwrap();
         }
+        tree
+    }
+
+    /// A vendor's: librbd lacks [`VENDOR_LACKS`], its header that and `RBD_FEATURE_JOURNALING`.
+    pub fn of_a_vendor(dir: PathBuf, installed: &Installed) -> Self {
+        let tree = Self::new(dir, installed);
+        tree.undeclare(VENDOR_LACKS);
+        tree.unexport("rbd", VENDOR_LACKS);
+        let features = tree.include().join("rbd/features.h");
+        let text = fs::read_to_string(&features).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| !line.contains("define RBD_FEATURE_JOURNALING"));
+        fs::write(&features, lines.collect::<Vec<_>>().join("\n")).unwrap();
         tree
     }
 
