@@ -9,9 +9,9 @@ use crate::matrix::release::Release;
 use crate::run::{Result, root, run};
 
 /// Mounts what is needed and goes in. This runs in mount and process namespaces of its own: when it
-/// ends, the mounts are gone and so is every process that it left behind.
-const ENTER: &str = r#"
-dir=$1 source=$2 toolchain=$3 registry=$4 shared=$5
+/// ends, the mounts are gone and so is every process that it left behind. Cargo takes what was fetched
+/// outside.
+const ENTER: &str = r#"dir=$1 source=$2 toolchain=$3 registry=$4 shared=$5
 shift 5
 mkdir -p "$dir/source" "$dir/toolchain" "$dir/shared" "$dir/cargo/registry"
 mount -t proc proc "$dir/proc"
@@ -21,20 +21,11 @@ mount -o bind,ro "$source" "$dir/source"
 mount -o bind,ro "$toolchain" "$dir/toolchain"
 mount -o bind,ro "$shared" "$dir/shared"
 mount -o bind,ro "$registry" "$dir/cargo/registry"
-exec chroot "$dir" env --ignore-environment --chdir=/source "$@"
+exec chroot "$dir" env --ignore-environment --chdir=/source \
+    PATH=/toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    CARGO_HOME=/cargo CARGO_NET_OFFLINE=true CARGO_TARGET_DIR=/target \
+    CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never "$@"
 "#;
-
-/// What is set inside. Cargo takes what was fetched outside.
-const ENVIRONMENT: [&str; 8] = [
-    "HOME=/root",
-    "PATH=/toolchain/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LANG=C.UTF-8",
-    "CARGO_HOME=/cargo",
-    "CARGO_NET_OFFLINE=true",
-    "CARGO_TARGET_DIR=/target",
-    "CARGO_INCREMENTAL=0",
-    "CARGO_TERM_COLOR=never",
-];
 
 /// Files that a system needs to reach what this one reaches.
 const COPIED: [&str; 3] = [
@@ -48,6 +39,7 @@ const COPIED: [&str; 3] = [
 pub struct Chroot {
     /// The folder.
     pub dir: PathBuf,
+    enter: PathBuf,
     mounted: [PathBuf; 4],
 }
 
@@ -61,9 +53,15 @@ impl Chroot {
         if !dir.is_dir() {
             make(&dir, release)?;
         }
+        let enter = cache.join("enter");
+        fs::write(&enter, ENTER)?;
         let source = cache.join("source");
         let mounted = [source, toolchain()?, registry(), cache.join("shared")];
-        Ok(Self { dir, mounted })
+        Ok(Self {
+            dir,
+            enter,
+            mounted,
+        })
     }
 
     /// A command that runs in it, with these variables.
@@ -71,10 +69,10 @@ impl Chroot {
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "--pid", "--fork", "--kill-child"])
-            .args(["sh", "-e", "-c", ENTER, "matrix"])
+            .args(["sh", "-e"])
+            .arg(&self.enter)
             .arg(&self.dir)
             .args(&self.mounted)
-            .args(ENVIRONMENT)
             .args(variables)
             .args(words);
         command
