@@ -46,12 +46,13 @@ pub fn matrix(args: Matrix) -> Result {
     let shared = cache.join("shared");
     fs::create_dir_all(&shared)?;
     run(&mut cargo(&["fetch", "--quiet", "--locked"]))?;
-    copy_source(&cache.join("source"))?;
+    let source = tempfile::tempdir_in(&cache)?;
+    copy_source(source.path())?;
     for headers in Built::ALL.iter().filter_map(|built| built.headers) {
         debian::headers(&shared, headers)?;
     }
     for &release in &releases {
-        let chroot = Chroot::get(&cache, release)?;
+        let chroot = Chroot::get(&cache, source.path(), release)?;
         let results = cache.join("results").join(release.suite());
         fs::create_dir_all(&results)?;
         tests::run(&chroot, &results)?;
@@ -62,7 +63,7 @@ pub fn matrix(args: Matrix) -> Result {
         }
     }
     for &release in &releases {
-        let chroot = Chroot::get(&cache, release)?;
+        let chroot = Chroot::get(&cache, source.path(), release)?;
         let results = cache.join("results").join(release.suite());
         for place in Place::ALL.iter().filter(|place| place.on == release) {
             for built in Built::ALL {
@@ -76,10 +77,6 @@ pub fn matrix(args: Matrix) -> Result {
 /// Copies what is or could be committed, so that one may go on editing. Files keep their times, and with
 /// that builds their use.
 fn copy_source(to: &Path) -> Result {
-    if to.is_dir() {
-        fs::remove_dir_all(to)?;
-    }
-    fs::create_dir_all(to)?;
     let copy = "git ls-files -z --cached --others --exclude-standard |
         xargs -0 cp --parents --preserve=timestamps --target-directory \"$1\"";
     run(Command::new("sh")

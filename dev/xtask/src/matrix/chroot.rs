@@ -44,19 +44,23 @@ pub struct Chroot {
 }
 
 impl Chroot {
-    /// The release's, made if it is not in the cache.
+    /// The release's, made if it is not in the cache, with this source.
     ///
     /// # Errors
     /// When that fails.
-    pub fn get(cache: &Path, release: Release) -> Result<Self> {
+    pub fn get(cache: &Path, source: &Path, release: Release) -> Result<Self> {
         let dir = cache.join(release.suite());
         if !dir.is_dir() {
             make(&dir, release)?;
         }
         let enter = cache.join("enter");
         fs::write(&enter, ENTER)?;
-        let source = cache.join("source");
-        let mounted = [source, toolchain()?, registry(), cache.join("shared")];
+        let mounted = [
+            source.to_owned(),
+            toolchain()?,
+            registry(),
+            cache.join("shared"),
+        ];
         Ok(Self {
             dir,
             enter,
