@@ -1,5 +1,6 @@
 //! Tests that did not run because the libraries lack a capability.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -48,6 +49,12 @@ fn parse(text: &str) -> Result<Vec<Skipped>> {
     Ok(skipped)
 }
 
+/// How many tests these are: one may want several capabilities.
+pub fn tests(skipped: &[Skipped]) -> usize {
+    let tests: BTreeSet<_> = skipped.iter().map(|skipped| &skipped.test).collect();
+    tests.len()
+}
+
 /// The first release of Ceph that has a capability.
 pub fn since(capability: &str) -> Option<u32> {
     CAPABILITIES.lines().find_map(|line| {
@@ -77,6 +84,7 @@ mod tests {
         let tests: Vec<_> = skipped.iter().map(|skipped| &*skipped.test).collect();
         assert_eq!(tests, ["a", "b"]);
         assert_eq!(skipped[0].missing, "rbd_x rbd_y");
+        assert_eq!(super::tests(&skipped), 2);
         assert!(parse("no fields\n").is_err());
     }
 

@@ -121,7 +121,7 @@ pub fn write(cache: &Path, file: &Path) -> Result<(String, Vec<String>)> {
 }
 
 /// A table, or what stands for one without rows.
-fn table(head: &[&str], rows: &[Vec<String>], empty: &str) -> String {
+fn table(head: &[impl AsRef<str>], rows: &[Vec<String>], empty: &str) -> String {
     if rows.is_empty() {
         return format!("{empty}\n");
     }
@@ -129,7 +129,10 @@ fn table(head: &[&str], rows: &[Vec<String>], empty: &str) -> String {
     let rows = rows.iter().map(|row| format!("| {} |\n", row.join(" | ")));
     format!(
         "| {} |\n{rule}|\n{}",
-        head.join(" | "),
+        head.iter()
+            .map(AsRef::as_ref)
+            .collect::<Vec<_>>()
+            .join(" | "),
         rows.collect::<String>()
     )
 }
@@ -148,7 +151,7 @@ fn suites(tried: &[Tried]) -> String {
                 ([], false) => "not finished".to_owned(),
                 (failed, _) => failed.join(", "),
             },
-            tested.skipped.len().to_string(),
+            skipped::tests(&tested.skipped).to_string(),
         ]
     };
     let head = [
@@ -195,6 +198,12 @@ fn places(tried: &[Tried]) -> Vec<Place> {
     Place::ALL.into_iter().filter(on).collect()
 }
 
+/// The head of a table with a column for each place.
+fn titles(first: &str, places: &[Place]) -> Vec<String> {
+    let titles = places.iter().map(|&place| titled(place));
+    std::iter::once(first.to_owned()).chain(titles).collect()
+}
+
 fn outcome(tried: &[Tried], built: Built, place: Place) -> Option<&Outcome> {
     let mut all = tried.iter().flat_map(|tried| &tried.ran);
     let found = all.find(|ran| ran.0 == built && ran.1 == place);
@@ -214,17 +223,13 @@ fn programs(tried: &[Tried]) -> String {
         std::iter::once(named(*built)).chain(cells).collect()
     };
     let rows: Vec<Vec<_>> = Built::ALL.iter().map(row).collect();
-    let titles: Vec<_> = places.iter().map(|&place| titled(place)).collect();
-    let head: Vec<_> = std::iter::once("built in")
-        .chain(titles.iter().map(|t| &**t))
-        .collect();
     format!(
         "## One program on other systems\n\n\
          The example `selftest`, built in one place and run on the libraries and the cluster of \
          another. A program needs the glibc that it was built with, or a newer one. The vendor's tree \
          is Debian 12's librbd without `rbd_trash_list_cleanup`; the other tree, Debian 12's libraries \
          without all that came after Ceph 12.\n\n{}",
-        table(&head, &rows, "")
+        table(&titles("built in", &places), &rows, "")
     )
 }
 
@@ -249,16 +254,12 @@ fn capabilities(tried: &[Tried]) -> String {
         std::iter::once(format!("`{name}`")).chain(cells).collect()
     };
     let rows: Vec<Vec<_>> = found.iter().map(row).collect();
-    let titles: Vec<_> = places.iter().map(|&place| titled(place)).collect();
-    let head: Vec<_> = std::iter::once("capability")
-        .chain(titles.iter().map(|t| &**t))
-        .collect();
     format!(
         "## Capabilities\n\n\
          What one and the same program finds, the one built in {}: the capability \
          *works*, as a call of it shows; it is *there*, all its functions are; or it is not (-), and \
          what needs it answers `Unsupported`.\n\n{}",
         named(built),
-        table(&head, &rows, "Not tried.")
+        table(&titles("capability", &places), &rows, "Not tried.")
     )
 }
