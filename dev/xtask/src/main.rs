@@ -43,8 +43,8 @@ enum Chore {
     },
     /// Check the libraries against the headers of every release, which are downloaded
     Headers,
-    /// Make each release's system with debootstrap, build and test everything in it, run what was built
-    /// in one on the others, and write docs/compatibility.md
+    /// Make each release's system with debootstrap (as root), build and test everything in it, run what
+    /// was built in one on the others, and write docs/compatibility.md
     Matrix(matrix::Matrix),
     /// Run the unit and integration tests of the libraries under valgrind
     Memcheck {

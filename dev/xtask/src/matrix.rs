@@ -26,7 +26,7 @@ use selftest::{Built, Place};
 pub struct Matrix {
     /// The releases; without any, all
     releases: Vec<Release>,
-    /// Where the systems, builds and results are kept, some 5 GB a release
+    /// Where the systems, builds and results are kept, some 6 GB a release [default: in ~/.cache]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -60,7 +60,7 @@ impl Tried {
         for (built, place, outcome) in &self.ran {
             let what = || {
                 format!(
-                    "the self-test built in {}, {}",
+                    "the self-test built in {} on {}",
                     named(*built),
                     titled(*place)
                 )
@@ -262,4 +262,52 @@ fn capabilities(tried: &[Tried]) -> String {
         named(built),
         table(&titles("capability", &places), &rows, "Not tried.")
     )
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn the_tables_say_what_was_tried_and_what_is_wrong() {
+        let cache = tempfile::tempdir().unwrap();
+        let results = cache.path().join("results/bullseye");
+        fs::create_dir_all(&results).unwrap();
+        let put = |name: &str, text: &str| fs::write(results.join(name), text).unwrap();
+        put("versions", "14.2.21 2.31");
+        let ran =
+            "test it::one ... FAILED\ntest result: FAILED. 4 passed; 1 failed;\nexit status: 1\n";
+        put("tests.out", ran);
+        let skipped = "it::two\tclone4\trbd_clone4\nit::three\ttrash\trbd_trash_get\n";
+        put("skipped.tsv", skipped);
+        let works = "capability clone4 lacks rbd_clone4\ncapability trash works\nexit status: 0\n";
+        put("bullseye-sid.own", works);
+        put("bullseye.own", "error: broken\nexit status: 1\n");
+        put(
+            "sid.own",
+            "libc.so.6: version `GLIBC_2.39' not found\nexit status: 1\n",
+        );
+
+        let file = cache.path().join("tables.md");
+        let (text, complaints) = write(cache.path(), &file).unwrap();
+        assert_eq!(text, fs::read_to_string(file).unwrap());
+        for line in [
+            "| Debian 11 | 14.2.21 | 2.31 | 2 | it::one | 2 |",
+            "| 14.2.21 | `it::two` | `clone4` | `rbd_clone4` |",
+            "| Debian 11, headers of Debian sid | ok |",
+            "| Debian 11 | FAILED |",
+            "| Debian 12 | not tried |",
+            "| Debian sid | n/a (glibc) |",
+            "| `clone4` | - |",
+            "| `trash` | works |",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} in\n{text}");
+        }
+        let expected = [
+            "Debian 11: tests failed: it::one",
+            "Debian 11: skipped tests of trash",
+            "Debian 11: the self-test built in Debian 11 on Debian 11: error: broken",
+        ];
+        assert_eq!(complaints, expected);
+    }
 }
