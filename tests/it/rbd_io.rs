@@ -516,9 +516,10 @@ fn a_blocklisted_client_is_told_so() {
         self::conn().mon_command(&command, b"").unwrap();
     };
     blocklist("add");
-    conn.wait_for_latest_osdmap().unwrap();
-    let written = image.write_at(b"y", 0).and_then(|_| image.flush());
-    fails(written, ErrorKind::Blocklisted);
+    // The osd learns of it with the next osdmap.
+    let write = || image.write_at(b"y", 512).and_then(|_| image.flush());
+    poll("the client to be fenced", || write().is_err());
+    fails(write(), ErrorKind::Blocklisted);
     fails(rbd::list(image.ioctx()), ErrorKind::Blocklisted);
     drop((image, conn));
     blocklist("rm");
