@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::ffi;
 use crate::image::Image;
 
-/// A passphrase: any bytes. They are wiped from memory when it is dropped, and shown nowhere.
+/// A passphrase: any bytes. They are wiped from memory when it is dropped, and shown nowhere. Copies that
+/// librbd makes are not.
 ///
 /// ```
 /// let passphrase = rbd::Passphrase::new("correct horse");
