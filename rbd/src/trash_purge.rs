@@ -71,7 +71,8 @@ pub fn trash_purge(ioctx: &IoCtx, what: TrashPurge) -> Result<()> {
 }
 
 /// As [`trash_purge`], reporting images done and their total to `progress`, which runs on a thread of
-/// the library's or on the caller's. A break only ends the reports.
+/// the library's or on the caller's. A break only ends the reports, but
+/// before Ceph 16 the purge as well.
 ///
 /// # Errors
 /// As [`trash_purge`].
