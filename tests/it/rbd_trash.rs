@@ -407,18 +407,20 @@ fn purging_leaves_what_cannot_be_removed_and_says_so() {
         ErrorKind::NotEmpty,
     );
     assert!(text.contains(&pool.name), "{text}");
+    if release() < 16 {
+        // There it ends at the first that stays.
+        return;
+    }
     assert_eq!(names(&pool), ["with-a-snapshot"]);
 
     for name in ["one", "two"] {
         trashed(&pool, name, Duration::ZERO);
     }
-    // A break does not stop it, from release 16 on.
+    // A break does not stop it.
     let purged =
         rbd::trash_purge_with_progress(&pool, TrashPurge::Expired, |_, _| ControlFlow::Break(()));
     fails(purged, ErrorKind::NotEmpty);
-    if release() >= 16 {
-        assert_eq!(names(&pool), ["with-a-snapshot"]);
-    }
+    assert_eq!(names(&pool), ["with-a-snapshot"]);
 }
 
 #[test]
