@@ -45,7 +45,8 @@ pub fn matrix(args: Matrix) -> Result {
     };
     let shared = cache.join("shared");
     fs::create_dir_all(&shared)?;
-    run(&mut cargo(&["fetch", "--quiet", "--locked"]))?;
+    // Not into the user's registry, in which other builds may change files at any time.
+    run(cargo(&["fetch", "--quiet", "--locked"]).env("CARGO_HOME", cache.join("cargo")))?;
     let source = tempfile::tempdir_in(&cache)?;
     copy_source(source.path())?;
     for headers in Built::ALL.iter().filter_map(|built| built.headers) {

@@ -58,7 +58,7 @@ impl Chroot {
         let mounted = [
             source.to_owned(),
             toolchain()?,
-            registry(),
+            cache.join("cargo/registry"),
             cache.join("shared"),
         ];
         Ok(Self {
@@ -129,11 +129,4 @@ fn toolchain() -> Result<PathBuf> {
         .current_dir(root())
         .output()?;
     Ok(String::from_utf8(output.stdout)?.trim().into())
-}
-
-/// Where Cargo keeps what it has fetched.
-fn registry() -> PathBuf {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    home.unwrap_or_default().join("registry")
 }
