@@ -166,7 +166,7 @@ impl Image {
     }
 
     /// The image's name when it was opened. A rename by another since then is seen by a handle that
-    /// holds the exclusive lock, and may not be by others.
+    /// holds the exclusive lock (from Ceph 16 on), and may not be by others.
     ///
     /// # Errors
     /// `Unsupported` where the library lacks it. Needs the feature `image-info`.

@@ -63,7 +63,7 @@ impl TrashSource {
 /// Moves an image to the trash, where [`trash_remove`] refuses to remove it until `delay` has passed.
 /// Blocks. Needs the feature `trash`, as all functions of the trash do.
 ///
-/// Whoever has the image open can go on with it. It may have snapshots and clones. The delay is
+/// Whoever has the image open can go on with it, from Ceph 16 on. It may have snapshots and clones. The delay is
 /// rounded up to seconds; Ceph's times end in 2106, and so does every longer delay.
 ///
 /// ```no_run
@@ -82,8 +82,8 @@ impl TrashSource {
 /// ```
 ///
 /// # Errors
-/// `NotFound`; `InvalidArgument` for an empty name or one with a NUL byte; `Unsupported` where the
-/// library lacks the function.
+/// `NotFound`; `Busy` before Ceph 16 when the image is open elsewhere; `InvalidArgument` for an empty
+/// name or one with a NUL byte; `Unsupported` where the library lacks the function.
 #[doc(alias = "rbd_trash_move")]
 pub fn trash_move(ioctx: &IoCtx, name: &str, delay: Duration) -> Result<()> {
     const OP: &str = "rbd_trash_move";

@@ -55,7 +55,8 @@ fn seconds(time: SystemTime) -> i64 {
 /// ```
 ///
 /// # Errors
-/// `NotEmpty` when an image has snapshots, `Busy` when it is open; others are removed all the same.
+/// `NotEmpty` when an image has snapshots, `Busy` when it is open; others are removed all the same,
+/// from Ceph 16 on.
 /// `InvalidArgument` for a part of the pool that is not from 0 to 1; `Unsupported` where the library
 /// lacks the function.
 #[doc(alias = "rbd_trash_purge")]

@@ -32,6 +32,27 @@ pub fn conn() -> &'static Conn {
     CONN.get_or_init(|| builder().connect().expect("connect to the cluster"))
 }
 
+/// The cluster's release, as 16 for 16.2.15.
+#[must_use]
+pub fn release() -> u32 {
+    let command = serde_json::json!({"prefix": "version"});
+    let reply = conn().mon_command(&command, b"").expect("ask for it");
+    let text = String::from_utf8(reply.data).expect("it is text");
+    let version = text.split_once("ceph version ").expect("it says so").1;
+    let (release, _) = version.split_once('.').expect("there are dots");
+    release.parse().expect("it is a number")
+}
+
+/// The word for fencing clients off in the monitors' commands.
+#[must_use]
+pub fn blocklist() -> &'static str {
+    if release() < 16 {
+        "blacklist"
+    } else {
+        "blocklist"
+    }
+}
+
 /// Whether the running libraries have a capability. A test that does not run for want of one is added
 /// to the file that `CEPH_TEST_SKIPPED` names.
 #[must_use]

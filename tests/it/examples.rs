@@ -145,3 +145,19 @@ fn capabilities_are_listed_without_a_cluster() {
         assert_eq!(line.ends_with(" yes"), capability.is_available(), "{line}");
     }
 }
+
+#[test]
+fn the_self_test_tells_of_each_capability() {
+    let pool = Pool::new();
+    let lines = prints("selftest", &["--pool", &pool.name]);
+    for part in ["object ok", "image ok", "snapshot ok"] {
+        assert!(lines.iter().any(|line| line == part), "{lines:?}");
+    }
+    for capability in [rados::capabilities(), rbd::capabilities()].concat() {
+        let start = format!("capability {} ", capability.name);
+        let state = lines.iter().find_map(|line| line.strip_prefix(&start));
+        let there = matches!(state, Some("works" | "there"));
+        assert_eq!(there, capability.is_available(), "{start}{state:?}");
+    }
+    assert_eq!(rbd::list(&pool).unwrap(), []);
+}

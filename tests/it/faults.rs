@@ -152,7 +152,7 @@ fn a_blocklisted_client_is_told_so() {
     )
     .unwrap();
     let address = status["watchers"][0]["address"].as_str().unwrap();
-    cluster.ceph(&["osd", "blocklist", "add", address]).unwrap();
+    cluster.ceph(&["osd", blocklist(), "add", address]).unwrap();
     // The osd learns of it with the next osdmap.
     poll("the client to be fenced", || {
         pool.write_full("o", b"data").is_err()

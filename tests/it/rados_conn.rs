@@ -371,7 +371,7 @@ fn mon_commands_take_input_and_special_characters() {
 #[test]
 fn what_another_client_created_is_known_after_waiting_for_the_osdmap() {
     let name = unique("it-elsewhere");
-    run("ceph", &["osd", "pool", "create", &name]);
+    run("ceph", &["osd", "pool", "create", &name, "8"]);
     conn().wait_for_latest_osdmap().unwrap();
     assert!(conn().pool_list().unwrap().contains(&name));
     conn().pool_delete(&name).unwrap();

@@ -214,9 +214,11 @@ fn renaming_keeps_the_image_and_respects_the_other() {
     let open = Image::open(&pool, "two").unwrap();
     open.write_all_at(b"before", 0).unwrap();
     rbd::rename(&pool, "two", "four").unwrap();
-    poll("the lock's holder has the new name", || {
-        open.name().unwrap() == "four"
-    });
+    if release() >= 16 {
+        poll("the lock's holder has the new name", || {
+            open.name().unwrap() == "four"
+        });
+    }
     open.write_all_at(b"still there", 0).unwrap();
     drop(open);
     let image = Image::open(&pool, "four").unwrap();

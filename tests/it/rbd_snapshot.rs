@@ -305,10 +305,7 @@ fn snapshots_of_others_are_seen() {
     let pool = Pool::new();
     let image = image(&pool, "image", MIB);
     image.write_all_at(b"unflushed", 0).unwrap();
-    rbd_cmd(&format!(
-        "snap create --no-progress {}/image@theirs",
-        pool.name
-    ));
+    rbd_cmd(&format!("snap create {}/image@theirs", pool.name));
     poll("the snapshot is seen", || names(&image) == ["theirs"]);
     // The command asked the holder of the lock, which flushed first.
     let snap = OpenOptions::new()

@@ -189,10 +189,19 @@ fn snapshots_and_open_handles_keep_an_image() {
     let theirs = image(&other.ioctx(&pool.name).unwrap(), "image", MIB);
     theirs.snap_create("snap").unwrap();
     let id = theirs.id().unwrap();
-    rbd::trash_move(&pool, "image", Duration::ZERO).unwrap();
+    let move_it = || rbd::trash_move(&pool, "image", Duration::ZERO);
+    // Before release 16, it may not be open elsewhere.
+    if release() >= 16 {
+        move_it().unwrap();
+    } else {
+        fails(move_it(), ErrorKind::Busy);
+    }
     theirs.write_all_at(b"still", 0).unwrap();
     assert_eq!(bytes_at(&theirs, 0, 5), b"still");
     theirs.close().unwrap();
+    if release() < 16 {
+        move_it().unwrap();
+    }
 
     for force in [Force::No, Force::Yes] {
         let removed = rbd::trash_remove(&pool, &id, force);
@@ -398,6 +407,10 @@ fn purging_leaves_what_cannot_be_removed_and_says_so() {
         ErrorKind::NotEmpty,
     );
     assert!(text.contains(&pool.name), "{text}");
+    if release() < 16 {
+        // There it ends at the first that stays.
+        return;
+    }
     assert_eq!(names(&pool), ["with-a-snapshot"]);
 
     for name in ["one", "two"] {

@@ -6,9 +6,11 @@ mod bundle;
 mod consumer;
 mod demo;
 mod lint;
+mod matrix;
 mod memcheck;
 mod packages;
 mod run;
+mod skipped;
 mod test;
 mod vendor;
 
@@ -61,6 +63,11 @@ enum Chore {
         #[arg(long)]
         advisories: bool,
     },
+    /// Check the libraries against the headers of every release, which are downloaded
+    Headers,
+    /// Make each release's system with debootstrap (as root), build and test everything in it, run what
+    /// was built in one on the others, and write docs/compatibility.md
+    Matrix(matrix::Matrix),
     /// Run the unit and integration tests of the libraries under valgrind
     Memcheck {
         /// Print a suppression for each finding, to prune and explain in dev/valgrind.supp
@@ -89,6 +96,8 @@ fn main() -> ExitCode {
         Chore::Consumer => consumer::consumer(),
         Chore::Bindings => bindings::bindings(),
         Chore::Lint { advisories } => lint::lint(advisories),
+        Chore::Headers => matrix::headers(),
+        Chore::Matrix(args) => matrix::matrix(args),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
     };
     run::summary();

@@ -79,6 +79,14 @@ pub const TEST: &[Need] = &[
     },
 ];
 
+/// What makes and enters other systems.
+pub const MATRIX: &[Need] = &[Need {
+    what: "debootstrap, which makes Debian systems in folders",
+    present: || on_path("debootstrap"),
+    apt: &["debootstrap"],
+    rpm: &["debootstrap"],
+}];
+
 /// What the memory check needs on top.
 pub const MEMCHECK: &[Need] = &[Need {
     what: "valgrind, and the C library's symbols for it",

@@ -1,10 +1,14 @@
 //! Every test.
 
+use std::env;
+use std::path::PathBuf;
+
 use testcluster::TestCluster;
 
 use crate::consumer;
 use crate::packages::{BUILD, CLUSTER, TEST, ensure};
-use crate::run::{Result, cargo, root, run};
+use crate::run::{Result, cargo, run, target};
+use crate::skipped;
 
 /// Installs what is missing, boots a cluster for all tests to share, and runs them.
 ///
@@ -29,12 +33,23 @@ pub fn test(args: &[String]) -> Result {
         run(cargo(&sys).args(kept))?;
     }
     let cluster = TestCluster::builder().start()?;
+    let dir = tempfile::tempdir()?;
+    let skipped = env::var_os("CEPH_TEST_SKIPPED").map(PathBuf::from);
+    let skipped = skipped.unwrap_or_else(|| dir.path().join("skipped.tsv"));
     let mut tests = cargo(&everything);
     tests.args(["--no-fail-fast", "--"]).args(args);
-    run(tests
+    let ran = run(tests
         .env("CEPH_TEST_CONF", cluster.conf_path())
+        .env("CEPH_TEST_SKIPPED", &skipped)
         .env_remove("CEPH_ARGS")
-        .env_remove("CEPH_KEYRING"))?;
+        .env_remove("CEPH_KEYRING"));
+    for skip in skipped::read(&skipped)? {
+        let (test, capability, missing) = (skip.test, skip.capability, skip.missing);
+        eprintln!(
+            "skipped: {test} needs the capability {capability}: the libraries lack {missing}"
+        );
+    }
+    ran?;
     if args.is_empty() {
         consumer::check(&cluster)?;
         loom()?;
@@ -48,7 +63,7 @@ pub fn test(args: &[String]) -> Result {
 /// When one of them goes wrong.
 pub fn loom() -> Result {
     // In a folder of its own, or everything would be built anew for these flags, and back.
-    let dir = root().join("target/loom");
+    let dir = target().join("loom");
     let tests = [
         "test",
         "--quiet",
