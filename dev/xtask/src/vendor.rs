@@ -9,6 +9,7 @@ use vendortree::{Installed, Tree, VENDOR_LACKS};
 
 use crate::packages::{BUILD, CLUSTER, TEST, ensure};
 use crate::run::{Result, cargo, run, target};
+use crate::skipped::{self, Skipped};
 
 /// Makes a [tree](Tree::of_a_vendor) of what is installed, builds the integration tests against it, with
 /// the default features and without a single warning, and runs them.
@@ -49,7 +50,7 @@ pub fn vendor() -> Result {
         .env("CEPH_TEST_SKIPPED", &skipped)
         .env_remove("CEPH_ARGS")
         .env_remove("CEPH_KEYRING"))?;
-    check(&fs::read_to_string(&skipped)?, |function| {
+    check(&skipped::read(&skipped)?, |function| {
         installed.exports(function)
     })
 }
@@ -79,16 +80,13 @@ fn installed() -> Result<Installed> {
     found.ok_or_else(|| "the build names no libraries".into())
 }
 
-/// Lists the tests that did not run; each line is a test, a capability and the functions that it lacks.
-fn check(skipped: &str, is_installed: impl Fn(&str) -> bool) -> Result {
+/// Lists the tests that did not run, and looks for one that should have.
+fn check(skipped: &[Skipped], is_installed: impl Fn(&str) -> bool) -> Result {
     let mut lacks_of_the_tree = 0;
-    for line in skipped.lines() {
-        let fields: Vec<_> = line.split('\t').collect();
-        let [test, capability, functions] = fields[..] else {
-            return Err(format!("what does {line:?} mean?").into());
-        };
-        eprintln!("not run for want of {functions} ({capability}): {test}");
-        for function in functions.split(' ') {
+    for skip in skipped {
+        let (test, capability, missing) = (&skip.test, &skip.capability, &skip.missing);
+        eprintln!("not run for want of {missing} ({capability}): {test}");
+        for function in missing.split(' ') {
             if VENDOR_LACKS.contains(&function) {
                 lacks_of_the_tree += 1;
             } else if is_installed(function) {
@@ -104,19 +102,24 @@ fn check(skipped: &str, is_installed: impl Fn(&str) -> bool) -> Result {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::*;
 
     #[test]
     fn what_is_in_the_tree_is_no_reason_not_to_run() {
-        let check = |lines: &[&str]| {
-            check(&lines.concat(), |function| function == "rbd_trash_list")
+        let skipped = |test: &str, missing: &str| Skipped {
+            test: test.to_owned(),
+            capability: "a-capability".to_owned(),
+            missing: missing.to_owned(),
+        };
+        let check = |skipped: &[Skipped]| {
+            check(skipped, |function| function == "rbd_trash_list")
                 .map_err(|error| error.to_string())
         };
-        let vendor = "m::one\ttrash-list-cleanup\trbd_trash_list_cleanup\n";
-        let release = "m::two\tencryption-load2\trbd_encryption_load2\n";
-        let wrong = "m::three\ttrash\trbd_trash_get rbd_trash_list\n";
-        check(&[vendor]).unwrap();
-        check(&[release, vendor]).unwrap();
+        let vendor = skipped("m::one", "rbd_trash_list_cleanup");
+        let release = skipped("m::two", "rbd_encryption_load2");
+        let wrong = skipped("m::three", "rbd_trash_get rbd_trash_list");
+        check(std::slice::from_ref(&vendor)).unwrap();
+        check(&[release.clone(), vendor.clone()]).unwrap();
         let error = check(&[vendor, wrong]).unwrap_err();
         assert_eq!(error, "m::three did not find rbd_trash_list");
         check(&[release]).unwrap_err();
