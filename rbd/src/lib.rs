@@ -26,7 +26,12 @@ mod aio;
 mod aio_io;
 mod aio_open;
 mod aio_vectored;
+#[cfg(feature = "futures")]
+mod async_cursor;
+#[cfg(feature = "tokio")]
+mod async_cursor_tokio;
 mod cursor;
+mod diff;
 mod directory;
 mod features;
 mod ffi;
@@ -40,11 +45,23 @@ mod json;
 mod options;
 mod order;
 mod partial;
+mod range;
+#[cfg(feature = "futures")]
+mod reads;
 mod resize;
 mod snapshot;
+#[cfg(feature = "futures")]
+mod stream;
+#[cfg(feature = "futures")]
+mod writer;
+#[cfg(feature = "futures")]
+mod writes;
 
 pub use aio_vectored::Buffers;
+#[cfg(feature = "futures")]
+pub use async_cursor::AsyncCursor;
 pub use cursor::ImageCursor;
+pub use diff::{DiffExtent, DiffOptions};
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
 pub use features::{Features, ImageFlags, OpFeatures};
 pub use image::{Image, OpenOptions};
@@ -59,6 +76,10 @@ pub use rados::{
 pub use rbd_sys as sys;
 pub use resize::Shrink;
 pub use snapshot::SnapInfo;
+#[cfg(feature = "futures")]
+pub use stream::{Chunk, ImageStream};
+#[cfg(feature = "futures")]
+pub use writer::ImageWriter;
 
 use std::ffi::{CStr, c_char};
 
