@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 
 use clap::Parser;
-use futures_lite::StreamExt;
+use futures_util::StreamExt;
 use indicatif::ProgressBar;
 use rbd::{Chunk, DiffOptions, Image, ImageStream, OpenOptions};
 

@@ -35,7 +35,7 @@ impl ObjectIter {
     /// The same objects for asynchronous code, which must not block.
     ///
     /// ```no_run
-    /// use futures_lite::StreamExt;
+    /// use futures_util::StreamExt;
     ///
     /// # async fn f(pool: rados::IoCtx) -> rados::Result<()> {
     /// let mut objects = pool.list_objects()?.into_stream();

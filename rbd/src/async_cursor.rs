@@ -36,7 +36,7 @@ const MOST: usize = 4 << 20;
 /// `flush` and `close` wait for all of it and make it durable.
 ///
 /// ```no_run
-/// use futures_lite::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+/// use futures_util::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 ///
 /// # async fn f(image: rbd::Image) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut cursor = image.async_cursor();

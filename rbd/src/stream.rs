@@ -33,7 +33,7 @@ pub struct Chunk {
 /// goes as far as the image does when it gets there; after an error it ends.
 ///
 /// ```no_run
-/// use futures_lite::StreamExt;
+/// use futures_util::StreamExt;
 ///
 /// # async fn f(image: rbd::Image) -> rbd::Result<()> {
 /// let mut chunks = image.stream(..).depth(32);
