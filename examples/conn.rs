@@ -21,6 +21,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let conn = args.cluster.connect()?;
+    println!("connect ceph cluster ok!");
     let stat = conn.cluster_stat()?;
     println!("fsid: {}", conn.fsid()?);
     println!("client: client.{}", conn.instance_id()?);

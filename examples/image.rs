@@ -39,6 +39,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let order = Order::new(args.order)?;
     let conn = args.cluster.connect()?;
+    println!("connect ceph cluster ok!");
     let pool = conn.ioctx(&args.pool)?;
     println!("before make new image : {}", images(&pool)?);
     ImageOptions::new()

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let conn = args.cluster.connect()?;
+    println!("connect ceph cluster ok!");
     println!("before make new pool : {}", pools(&conn)?);
     conn.pool_create(&args.pool)?;
     println!("after make new pool : {}", pools(&conn)?);

@@ -1,5 +1,6 @@
 //! What the examples share: how to connect, and how to fail.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Connects, and says so.
+    /// Connects.
     pub fn connect(&self) -> Result<Conn> {
         let builder = Conn::builder()
             .id(&self.id)
@@ -28,14 +29,12 @@ impl Cluster {
             Some(path) => builder.config_file(path),
             None => builder.default_config_file(),
         };
-        let conn = builder.connect()?;
-        println!("connect ceph cluster ok!");
-        Ok(conn)
+        builder.connect()
     }
 }
 
 /// Turns a result into the program's exit status, with the error on stderr.
-pub fn exit(result: Result<()>) -> ExitCode {
+pub fn exit<E: Display>(result: Result<(), E>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -38,6 +38,8 @@ mod connect_failure;
 mod ffi;
 mod ioctx;
 mod list;
+#[cfg(feature = "futures")]
+mod list_stream;
 mod name;
 mod object;
 mod pool;
@@ -51,6 +53,8 @@ pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
+#[cfg(feature = "futures")]
+pub use list_stream::ObjectStream;
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
 pub use pool::Force;

@@ -110,6 +110,27 @@ impl Image {
         offset: u64,
         flags: IoFlags,
     ) -> Completion<(Result<()>, B)> {
+        self.write_aio(data, offset, flags, |data, result| (result, data))
+    }
+
+    /// As [`aio_write_with`](Self::aio_write_with), but keeps the data.
+    #[cfg(feature = "futures")]
+    pub(crate) fn write_and_drop(
+        &self,
+        data: impl IoBuf,
+        offset: u64,
+        flags: IoFlags,
+    ) -> Completion<Result<()>> {
+        self.write_aio(data, offset, flags, |_, result| result)
+    }
+
+    fn write_aio<B: IoBuf, T>(
+        &self,
+        data: B,
+        offset: u64,
+        flags: IoFlags,
+        finish: impl FnOnce(B, Result<()>) -> T + Send + 'static,
+    ) -> Completion<T> {
         const OP: &str = "rbd_aio_write2";
         self.aio(
             OP,
@@ -126,7 +147,7 @@ impl Image {
                     ffi::rbd_aio_write2(raw, offset, len, start, completion, flags)
                 })
             },
-            |data, result| (result.map(drop), data),
+            |data, result| finish(data, result.map(drop)),
         )
     }
 
@@ -291,6 +312,13 @@ impl Image {
         // SAFETY: the handle is open, and the output is this function's.
         let code = unsafe { ffi::rbd_get_size(self.as_raw(), &raw mut size) };
         ceph_core::check("rbd_get_size", code).map(|_| size)
+    }
+
+    /// The size, for who has not called [`aio`](Self::aio) yet.
+    #[cfg(feature = "futures")]
+    pub(crate) fn checked_size(&self) -> Result<u64> {
+        self.ioctx().conn().check("rbd_get_size")?;
+        self.current_size()
     }
 
     /// Refuses what C would silently cut.

@@ -82,17 +82,22 @@ impl<I: AsRef<Image>> Write for ImageCursor<I> {
 
 impl<I: AsRef<Image>> Seek for ImageCursor<I> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
-            SeekFrom::End(delta) => self.image.as_ref().size()?.checked_add_signed(delta),
-        };
-        self.position = target.ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "seek to before the image's start",
-            )
-        })?;
+        self.position = seek_target(self.image.as_ref(), self.position, to)?;
         Ok(self.position)
     }
+}
+
+/// Where a seek leads to.
+pub(crate) fn seek_target(image: &Image, position: u64, to: SeekFrom) -> io::Result<u64> {
+    let target = match to {
+        SeekFrom::Start(position) => Some(position),
+        SeekFrom::Current(delta) => position.checked_add_signed(delta),
+        SeekFrom::End(delta) => image.size()?.checked_add_signed(delta),
+    };
+    target.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "seek to before the image's start",
+        )
+    })
 }

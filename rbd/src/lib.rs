@@ -26,7 +26,12 @@ mod aio;
 mod aio_io;
 mod aio_open;
 mod aio_vectored;
+#[cfg(feature = "futures")]
+mod async_cursor;
+#[cfg(feature = "tokio")]
+mod async_cursor_tokio;
 mod cursor;
+mod diff;
 mod directory;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 mod encryption;
@@ -42,15 +47,27 @@ mod json;
 mod options;
 mod order;
 mod partial;
+mod range;
+#[cfg(feature = "futures")]
+mod reads;
 mod resize;
 mod snapshot;
+#[cfg(feature = "futures")]
+mod stream;
 #[cfg(feature = "trash")]
 mod trash;
 #[cfg(feature = "trash-purge")]
 mod trash_purge;
+#[cfg(feature = "futures")]
+mod writer;
+#[cfg(feature = "futures")]
+mod writes;
 
 pub use aio_vectored::Buffers;
+#[cfg(feature = "futures")]
+pub use async_cursor::AsyncCursor;
 pub use cursor::ImageCursor;
+pub use diff::{DiffExtent, DiffOptions};
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};
@@ -68,6 +85,8 @@ pub use rados::{
 pub use rbd_sys as sys;
 pub use resize::Shrink;
 pub use snapshot::SnapInfo;
+#[cfg(feature = "futures")]
+pub use stream::{Chunk, ImageStream};
 #[cfg(feature = "trash")]
 pub use trash::{
     TrashEntry, TrashSource, trash_get, trash_list, trash_move, trash_remove,
@@ -75,6 +94,8 @@ pub use trash::{
 };
 #[cfg(feature = "trash-purge")]
 pub use trash_purge::{TrashPurge, trash_purge, trash_purge_with_progress};
+#[cfg(feature = "futures")]
+pub use writer::ImageWriter;
 
 use std::ffi::{CStr, c_char};
 

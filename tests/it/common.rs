@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::future::Future;
 use std::io::Write;
 use std::ops::Deref;
 use std::process::Output;
@@ -172,4 +173,26 @@ pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
 #[track_caller]
 pub fn poll(what: &str, answer: impl FnMut() -> bool) {
     testcluster::wait_until(what, Duration::from_secs(60), answer).unwrap();
+}
+
+/// Runs a future in every kind of executor: tokio's, with many threads and with one, smol's, and none.
+#[track_caller]
+pub fn in_every_executor<F: Future<Output = ()> + Send + 'static>(make: impl Fn() -> F) {
+    rados::block_on(make());
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let threads = threads.worker_threads(2).build().unwrap();
+    threads.block_on(threads.spawn(make())).unwrap();
+    let thread = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    thread.block_on(thread.spawn(make())).unwrap();
+    let smol = smol::Executor::new();
+    let tasks = [smol.spawn(make()), smol.spawn(make())];
+    std::thread::scope(|scope| {
+        for task in tasks {
+            scope.spawn(|| rados::block_on(smol.run(task)));
+        }
+    });
+    let local = smol::LocalExecutor::new();
+    rados::block_on(local.run(local.spawn(make())));
 }

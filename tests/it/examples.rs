@@ -4,9 +4,10 @@ use std::process::{Command, Output};
 
 use crate::common::*;
 
-/// Runs an example with these arguments and nothing of Ceph's in its environment.
-fn example(name: &str, args: &[&str]) -> Output {
-    Command::new(env!("CARGO"))
+/// An example with nothing of Ceph's in its environment.
+pub fn example_command(name: &str) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command
         .args([
             "run",
             "--quiet",
@@ -16,9 +17,15 @@ fn example(name: &str, args: &[&str]) -> Output {
             name,
             "--",
         ])
-        .args(args)
         .env_remove("CEPH_CONF")
-        .env_remove("CEPH_ARGS")
+        .env_remove("CEPH_ARGS");
+    command
+}
+
+/// Runs an example with these arguments.
+fn example(name: &str, args: &[&str]) -> Output {
+    example_command(name)
+        .args(args)
         .output()
         .expect("start cargo")
 }
