@@ -23,6 +23,8 @@ fn compile(library: &Library, file: &str, dir: &Path) {
     fs::write(&missing, missing_functions(library)).expect("write to OUT_DIR");
     let include = env::var(format!("DEP_{}_INCLUDE", name.to_uppercase()));
     let compiler = cc::Build::new()
+        // Not with a sanitizer of the C compiler's, which Rust's would not go with.
+        .inherit_rustflags(false)
         .warnings(true)
         .warnings_into_errors(true)
         .get_compiler();
