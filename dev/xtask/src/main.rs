@@ -1,5 +1,7 @@
 //! The project's chores. `cargo xtask help` lists them.
 
+mod asan;
+mod bench;
 mod consumer;
 mod demo;
 mod lint;
@@ -45,6 +47,15 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Run the tests of asynchronous I/O under AddressSanitizer
+    Asan,
+    /// Compare the libraries with C, fio and Python: `cargo xtask bench --help`
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments for the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -56,6 +67,8 @@ fn main() -> ExitCode {
         Chore::Consumer => consumer::consumer(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
+        Chore::Asan => asan::asan(),
+        Chore::Bench { args } => bench::bench(&args),
     };
     run::summary();
     result.map_or_else(failure, |()| ExitCode::SUCCESS)
