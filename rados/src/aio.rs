@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use ceph_core::aio::{Library, Tracker, submit};
+use ceph_core::aio::{Library, Slot, Tracker, submit};
 use ceph_core::cstr::{CName, check_name};
 use ceph_core::{Completion, Error, Result, check};
 
@@ -81,18 +81,23 @@ impl Shown {
     const MOST: usize = 45;
     const CUT: &[u8] = b"...";
 
-    fn new(name: &[u8]) -> Self {
-        let mut bytes = [0; Self::MOST + 1];
+    const EMPTY: Self = Self {
+        len: 0,
+        bytes: [0; Self::MOST + 1],
+        cut: false,
+    };
+
+    /// Takes the name into an empty one. Where it is to stay: moving what was just written is slow.
+    #[inline]
+    fn set(&mut self, name: &[u8]) {
         let len = name.len().min(Self::MOST);
-        bytes[..len].copy_from_slice(&name[..len]);
-        let cut = name.len() > len;
-        if cut {
-            bytes[len - Self::CUT.len()..len].copy_from_slice(Self::CUT);
+        for (to, &from) in self.bytes[..len].iter_mut().zip(name) {
+            *to = from;
         }
-        Self {
-            len: len as u8, // at most MOST
-            bytes,
-            cut,
+        self.len = len as u8; // at most MOST
+        self.cut = name.len() > len;
+        if self.cut {
+            self.bytes[len - Self::CUT.len()..len].copy_from_slice(Self::CUT);
         }
     }
 
@@ -124,8 +129,11 @@ impl IoCtx {
     ) -> Completion<T> {
         submit(
             Aio(self.clone()),
-            (payload, Shown::new(object)),
+            (payload, Slot::new(Shown::EMPTY)),
             |aio, (payload, shown), completion| {
+                // SAFETY: the operation has not started, so nobody else uses it.
+                let shown = unsafe { &mut *shown.as_ptr() };
+                shown.set(object);
                 let raw = aio.0.raw(op)?;
                 check_name(op, "object name", object)?;
                 let long;
@@ -148,7 +156,8 @@ impl IoCtx {
                 }
             },
             move |aio, (payload, shown), outcome| {
-                let located = |error: Error| error.on(aio.0.subject(Some(shown.bytes())));
+                let located =
+                    |error: Error| error.on(aio.0.subject(Some(shown.into_inner().bytes())));
                 let result = outcome.and_then(|code| decode(op, code).map_err(located));
                 finish(payload, result)
             },
@@ -177,13 +186,18 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut() {
-        assert_eq!(Shown::new(b"").bytes(), b"");
-        let whole = Shown::new(&[b'x'; Shown::MOST]);
+        let shown = |name: &[u8]| {
+            let mut shown = Shown::EMPTY;
+            shown.set(name);
+            shown
+        };
+        assert_eq!(shown(b"").bytes(), b"");
+        let whole = shown(&[b'x'; Shown::MOST]);
         assert_eq!(whole.bytes(), [b'x'; Shown::MOST]);
         // SAFETY: it ends with a NUL, and `whole` stays where it is.
         let name = unsafe { std::ffi::CStr::from_ptr(whole.as_ptr().unwrap()) };
         assert_eq!(name.to_bytes(), whole.bytes());
-        let cut = Shown::new(&[b'x'; Shown::MOST + 1]);
+        let cut = shown(&[b'x'; Shown::MOST + 1]);
         assert_eq!(cut.bytes(), [&[b'x'; Shown::MOST - 3][..], b"..."].concat());
         assert!(cut.as_ptr().is_none());
     }

@@ -43,9 +43,7 @@ impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or_default();
         let (median, least, most) = (self.median, self.least, self.most);
-        f.pad(&format!(
-            "{median:.digits$} {least:.digits$}..{most:.digits$}"
-        ))
+        write!(f, "{median:.digits$} {least:.digits$}..{most:.digits$}")
     }
 }
 
