@@ -103,6 +103,7 @@ struct Node<L, P, F> {
 ///
 /// `start` answers `None` when the operation is under way. When it answers a code, or fails, the callback must
 /// not come, and the result is there at once.
+#[inline]
 pub fn submit<L: Library, P: Send + 'static, T, F>(
     library: L,
     payload: P,

@@ -23,7 +23,7 @@ pub enum Place {
     /// On the libraries that complete operations at once.
     Stub,
     /// On a throw-away cluster.
-    Cluster(TestCluster),
+    Cluster(Box<TestCluster>),
 }
 
 impl Place {
@@ -48,7 +48,7 @@ impl Place {
             image.write_all_at(&data, n * data.len() as u64)?;
         }
         image.close()?;
-        Ok(Self::Cluster(cluster))
+        Ok(Self::Cluster(Box::new(cluster)))
     }
 
     pub fn name(&self) -> &'static str {

@@ -101,7 +101,7 @@ impl Work {
     /// The next operation's object and offset; `None` when it is time to stop.
     fn next(&self) -> Option<(usize, u64)> {
         let started = self.started.get();
-        if started >= self.job.most || (started % 16 == 0 && Instant::now() >= self.end) {
+        if started >= self.job.most || (started.is_multiple_of(16) && Instant::now() >= self.end) {
             return None;
         }
         self.started.set(started + 1);
