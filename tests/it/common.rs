@@ -127,6 +127,14 @@ pub fn fails<T>(result: Result<T, Error>, kind: ErrorKind) -> String {
     }
 }
 
+/// How often to repeat something that is to be done `often`, which under valgrind takes too long.
+pub fn repeat(often: usize) -> usize {
+    match std::env::var_os("CEPH_TEST_SLOW_MACHINE") {
+        Some(_) => often / 20,
+        None => often,
+    }
+}
+
 /// Bytes that differ at every offset and from seed to seed, so that misplaced data is noticed.
 pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use tokio::sync::Notify;
 
-use crate::callback::guard;
+use crate::callback::{discard, guard};
 
 /// Counts a handle's operations in flight, so that one can wait for all of them.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl Tracker {
     fn wake(&self) {
         // Who sets it again from here on has not been woken, or is woken below and looks again.
         self.state.fetch_and(!AWAITED, Relaxed);
-        std::mem::forget(guard(|| self.idle.notify_waiters()));
+        discard(guard(|| self.idle.notify_waiters()));
     }
 
     /// How many operations are in flight.
