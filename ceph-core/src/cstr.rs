@@ -1,6 +1,7 @@
 //! Names on their way to C.
 
 use std::ffi::{CStr, CString, c_char};
+use std::mem::MaybeUninit;
 
 use crate::{Error, Result};
 
@@ -16,7 +17,8 @@ pub struct CName(Storage);
     reason = "the point is to keep short names off the heap"
 )]
 enum Storage {
-    Stack([u8; INLINE]),
+    /// A name and a NUL; what follows is not initialised, which takes time.
+    Stack([MaybeUninit<u8>; INLINE]),
     Heap(CString),
 }
 
@@ -25,22 +27,20 @@ impl CName {
     ///
     /// # Errors
     /// `InvalidArgument` when the name holds a NUL byte: C would cut it there and act on another.
+    #[inline]
     pub fn new(op: &'static str, what: &str, name: impl AsRef<[u8]>) -> Result<Self> {
         let name = name.as_ref();
-        if let Some(at) = name.iter().position(|&byte| byte == 0) {
-            let shown = name.escape_ascii();
-            let hint = format!("the {what} \"{shown}\" holds a NUL byte at offset {at}");
-            return Err(Error::refused(op, libc::EINVAL, hint));
-        }
-        let mut inline = [0; INLINE];
-        Ok(Self(match inline.get_mut(..name.len()) {
-            Some(start) if name.len() < INLINE => {
-                start.copy_from_slice(name);
-                Storage::Stack(inline)
-            }
+        check_name(op, what, name)?;
+        if name.len() >= INLINE {
             // The NUL check was above.
-            _ => Storage::Heap(CString::new(name).unwrap_or_default()),
-        }))
+            return Ok(Self(Storage::Heap(CString::new(name).unwrap_or_default())));
+        }
+        let mut inline = [MaybeUninit::uninit(); INLINE];
+        for (to, &from) in inline.iter_mut().zip(name) {
+            to.write(from);
+        }
+        inline[name.len()].write(0);
+        Ok(Self(Storage::Stack(inline)))
     }
 
     /// The pointer for C, valid as long as `self`.
@@ -50,6 +50,26 @@ impl CName {
             Storage::Heap(string) => string.as_ptr(),
         }
     }
+}
+
+/// Refuses a name with a NUL byte, as [`CName::new`] does.
+///
+/// # Errors
+/// `InvalidArgument`.
+#[inline]
+pub fn check_name(op: &'static str, what: &str, name: &[u8]) -> Result<()> {
+    if name.contains(&0) {
+        return Err(holds_nul(op, what, name));
+    }
+    Ok(())
+}
+
+#[cold]
+fn holds_nul(op: &'static str, what: &str, name: &[u8]) -> Error {
+    let at = name.iter().position(|&byte| byte == 0).unwrap_or_default();
+    let shown = name.escape_ascii();
+    let hint = format!("the {what} \"{shown}\" holds a NUL byte at offset {at}");
+    Error::refused(op, libc::EINVAL, hint)
 }
 
 /// The text in a buffer that C filled, up to its first NUL or the buffer's end.
@@ -66,10 +86,8 @@ mod tests {
     use crate::ErrorKind;
 
     fn c_bytes(name: &CName) -> &[u8] {
-        match &name.0 {
-            Storage::Stack(bytes) => CStr::from_bytes_until_nul(bytes).unwrap().to_bytes(),
-            Storage::Heap(string) => string.as_bytes(),
-        }
+        // SAFETY: it ends with a NUL, and lives as long as `name`.
+        unsafe { CStr::from_ptr(name.as_ptr()) }.to_bytes()
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use ceph_core::aio::{Library, Tracker, submit};
-use ceph_core::cstr::CName;
+use ceph_core::aio::{Library, Slot, Tracker, submit};
+use ceph_core::cstr::{CName, check_name};
 use ceph_core::{Completion, Error, Result, check};
 
 use crate::{IoCtx, ffi};
@@ -70,31 +70,44 @@ mod trampoline {
     }
 }
 
-/// An object's name as errors show it, which needs no allocation: a long one is cut.
+/// An object's name in an operation's node, for errors, and for C if it is short: a long one is cut.
 struct Shown {
     len: u8,
-    bytes: [u8; Self::MOST],
+    bytes: [u8; Self::MOST + 1],
+    cut: bool,
 }
 
 impl Shown {
-    const MOST: usize = 47;
+    const MOST: usize = 45;
     const CUT: &[u8] = b"...";
 
-    fn new(name: &[u8]) -> Self {
-        let mut bytes = [0; Self::MOST];
+    const EMPTY: Self = Self {
+        len: 0,
+        bytes: [0; Self::MOST + 1],
+        cut: false,
+    };
+
+    /// Takes the name into an empty one. Where it is to stay: moving what was just written is slow.
+    #[inline]
+    fn set(&mut self, name: &[u8]) {
         let len = name.len().min(Self::MOST);
-        bytes[..len].copy_from_slice(&name[..len]);
-        if name.len() > len {
-            bytes[len - Self::CUT.len()..].copy_from_slice(Self::CUT);
+        for (to, &from) in self.bytes[..len].iter_mut().zip(name) {
+            *to = from;
         }
-        Self {
-            len: len as u8, // at most MOST
-            bytes,
+        self.len = len as u8; // at most MOST
+        self.cut = name.len() > len;
+        if self.cut {
+            self.bytes[len - Self::CUT.len()..len].copy_from_slice(Self::CUT);
         }
     }
 
     fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len.into()]
+    }
+
+    /// The whole name and a NUL, valid as long as `self` stays where it is; `None` if it has been cut.
+    fn as_ptr(&self) -> Option<*const c_char> {
+        (!self.cut).then(|| self.bytes.as_ptr().cast())
     }
 }
 
@@ -116,13 +129,24 @@ impl IoCtx {
     ) -> Completion<T> {
         submit(
             Aio(self.clone()),
-            (payload, Shown::new(object)),
-            |aio, (payload, _), completion| {
+            (payload, Slot::new(Shown::EMPTY)),
+            |aio, (payload, shown), completion| {
+                // SAFETY: the operation has not started, so nobody else uses it.
+                let shown = unsafe { &mut *shown.as_ptr() };
+                shown.set(object);
                 let raw = aio.0.raw(op)?;
-                let name = CName::new(op, "object name", object)?;
+                check_name(op, "object name", object)?;
+                let long;
+                let name = match shown.as_ptr() {
+                    Some(short) => short,
+                    None => {
+                        long = CName::new(op, "object name", object)?;
+                        long.as_ptr()
+                    }
+                };
                 let target = Target {
                     ioctx: raw,
-                    name: name.as_ptr(),
+                    name,
                     completion: ffi::rados_completion_t(completion),
                 };
                 match start(target, payload)? {
@@ -132,7 +156,8 @@ impl IoCtx {
                 }
             },
             move |aio, (payload, shown), outcome| {
-                let located = |error: Error| error.on(aio.0.subject(Some(shown.bytes())));
+                let located =
+                    |error: Error| error.on(aio.0.subject(Some(shown.into_inner().bytes())));
                 let result = outcome.and_then(|code| decode(op, code).map_err(located));
                 finish(payload, result)
             },
@@ -161,9 +186,19 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut() {
-        assert_eq!(Shown::new(b"").bytes(), b"");
-        assert_eq!(Shown::new(&[b'x'; 47]).bytes(), [b'x'; 47]);
-        let cut = [&[b'x'; 44][..], b"..."].concat();
-        assert_eq!(Shown::new(&[b'x'; 48]).bytes(), cut);
+        let shown = |name: &[u8]| {
+            let mut shown = Shown::EMPTY;
+            shown.set(name);
+            shown
+        };
+        assert_eq!(shown(b"").bytes(), b"");
+        let whole = shown(&[b'x'; Shown::MOST]);
+        assert_eq!(whole.bytes(), [b'x'; Shown::MOST]);
+        // SAFETY: it ends with a NUL, and `whole` stays where it is.
+        let name = unsafe { std::ffi::CStr::from_ptr(whole.as_ptr().unwrap()) };
+        assert_eq!(name.to_bytes(), whole.bytes());
+        let cut = shown(&[b'x'; Shown::MOST + 1]);
+        assert_eq!(cut.bytes(), [&[b'x'; Shown::MOST - 3][..], b"..."].concat());
+        assert!(cut.as_ptr().is_none());
     }
 }

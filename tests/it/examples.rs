@@ -124,6 +124,31 @@ fn image_explains_a_bad_order() {
 }
 
 #[test]
+fn bench_tells_rates_and_latencies_and_leaves_nothing_behind() {
+    let pool = Pool::new();
+    rbd::create(&pool, "image", 1 << 20).unwrap();
+    for operation in ["read", "write"] {
+        for target in [&["--objects", "2"], &["--image", "image"]] {
+            let args = [operation, "--pool", &pool.name, "--depth", "8"];
+            let lines = prints(
+                "bench",
+                &[&args[..], &["--seconds", "0.2"], target].concat(),
+            );
+            let count = lines[1].split(' ').next().unwrap();
+            assert!(count.parse::<u64>().unwrap() >= 8, "{lines:?}");
+            let what = format!(" {operation}s of 4096 bytes, 8 at a time, in ");
+            assert!(lines[1].contains(&what), "{lines:?}");
+            assert!(lines[2].contains(" operations/s, "), "{lines:?}");
+            for part in ["p50 ", "p99 ", "p99.9 "] {
+                assert!(lines[3].contains(part), "{lines:?}");
+            }
+        }
+    }
+    let mut left = pool.list_objects().unwrap();
+    assert!(left.all(|object| !object.unwrap().name.to_string().starts_with("bench-")));
+}
+
+#[test]
 fn examples_end_with_a_readable_error() {
     let error = fails_with("pool", &["--conf", "/nonexistent/ceph.conf"]);
     assert!(

@@ -53,15 +53,21 @@ impl Handoff {
         }
     }
 
-    /// The callback's only step, after it has stored the outcome.
-    pub fn complete(&self) -> Completed {
+    /// The callback's only step, after it has stored the outcome. What is left for it to do, if anything.
+    #[inline]
+    pub fn complete(&self) -> Option<Completed> {
         if self
             .state
             .compare_exchange(0, DONE | RELEASED, Release, Relaxed)
             .is_ok()
         {
-            return Completed::default();
+            return None;
         }
+        Some(self.complete_noticed())
+    }
+
+    /// [`complete`](Self::complete) where the future's side has left something to do.
+    fn complete_noticed(&self) -> Completed {
         let seen = self.state.fetch_or(DONE, AcqRel);
         let mut completed = Completed::default();
         if seen & PERMIT != 0 {

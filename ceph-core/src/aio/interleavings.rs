@@ -53,7 +53,7 @@ impl Share {
 /// C's side.
 fn callback(share: Share) {
     share.write(7);
-    let completed = share.node().handoff.complete();
+    let completed = share.node().handoff.complete().unwrap_or_default();
     if completed.free {
         share.free();
     }

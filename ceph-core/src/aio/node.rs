@@ -104,6 +104,7 @@ struct Node<L, P, F> {
 ///
 /// `start` answers `None` when the operation is under way. When it answers a code, or fails, the callback must
 /// not come, and the result is there at once.
+#[inline]
 pub fn submit<L: Library, P: Send + 'static, T, F>(
     library: L,
     payload: P,
@@ -113,24 +114,28 @@ pub fn submit<L: Library, P: Send + 'static, T, F>(
 where
     F: FnOnce(&L, P, Result<i64>) -> T + Send + 'static,
 {
-    let mut node = Box::new(Node {
-        header: Header {
-            handoff: Handoff::new(),
-            calls: const {
-                &Calls {
-                    finish: finish_node::<L, P, F, T>,
-                    free: free_node::<L, P, F>,
-                    cancel: cancel_node::<L, P, F>,
-                    version: version_node::<L>,
-                }
+    // Written where it will be, which a large node notices.
+    let mut node = Box::write(
+        Box::new_uninit(),
+        Node {
+            header: Header {
+                handoff: Handoff::new(),
+                calls: const {
+                    &Calls {
+                        finish: finish_node::<L, P, F, T>,
+                        free: free_node::<L, P, F>,
+                        cancel: cancel_node::<L, P, F>,
+                        version: version_node::<L>,
+                    }
+                },
+                tracker: None,
+                completion: Cell::new(ptr::null_mut()),
+                outcome: UnsafeCell::new(ManuallyDrop::new(Ok(0))),
             },
-            tracker: None,
-            completion: Cell::new(ptr::null_mut()),
-            outcome: UnsafeCell::new(ManuallyDrop::new(Ok(0))),
+            library,
+            content: ManuallyDrop::new((payload, finish)),
         },
-        library,
-        content: ManuallyDrop::new((payload, finish)),
-    });
+    );
     node.header.tracker = node.library.tracker().map(|tracker| {
         tracker.start();
         NonNull::from(tracker)
@@ -176,20 +181,20 @@ pub unsafe fn complete(argument: *mut c_void, code: i64) {
     unsafe { shared.outcome.get().write(ManuallyDrop::new(Ok(code))) };
     let free = shared.calls.free;
     shared.end_tracking();
-    let completed = shared.handoff.complete();
-    if completed.free || completed.waker.is_some() || completed.permit.is_some() {
-        // What is dropped and woken is other people's code.
-        discard(guard(move || {
-            if completed.free {
-                // SAFETY: the future is gone, so this is the only owner.
-                unsafe { free(header, false) };
-            }
-            drop(completed.permit);
-            if let Some(waker) = completed.waker {
-                wake(waker);
-            }
-        }));
-    }
+    let Some(completed) = shared.handoff.complete() else {
+        return;
+    };
+    // What is dropped and woken is other people's code.
+    discard(guard(move || {
+        if completed.free {
+            // SAFETY: the future is gone, so this is the only owner.
+            unsafe { free(header, false) };
+        }
+        drop(completed.permit);
+        if let Some(waker) = completed.waker {
+            wake(waker);
+        }
+    }));
 }
 
 /// # Safety

@@ -9,27 +9,40 @@ use crate::callback::{discard, guard};
 /// Counts a handle's operations in flight, so that one can wait for all of them.
 #[derive(Debug, Default)]
 pub struct Tracker {
-    in_flight: AtomicUsize,
+    /// So many times `ONE`, and `AWAITED`.
+    state: AtomicUsize,
     idle: Notify,
 }
+
+/// Somebody may be waiting.
+const AWAITED: usize = 1;
+/// An operation in flight.
+const ONE: usize = 2;
 
 impl Tracker {
     /// Notes that an operation starts.
     pub(super) fn start(&self) {
-        self.in_flight.fetch_add(1, Relaxed);
+        self.state.fetch_add(ONE, Relaxed);
     }
 
     /// Notes that an operation is done.
     #[inline]
     pub(super) fn end(&self) {
-        if self.in_flight.fetch_sub(1, Release) == 1 {
-            discard(guard(|| self.idle.notify_waiters()));
+        if self.state.fetch_sub(ONE, AcqRel) == ONE | AWAITED {
+            self.wake();
         }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        // Who sets it again from here on has not been woken, or is woken below and looks again.
+        self.state.fetch_and(!AWAITED, Relaxed);
+        discard(guard(|| self.idle.notify_waiters()));
     }
 
     /// How many operations are in flight.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Acquire)
+        self.state.load(Acquire) / ONE
     }
 
     /// Waits for a moment at which nothing is in flight.
@@ -37,7 +50,7 @@ impl Tracker {
         loop {
             let idle = self.idle.notified();
             // From here on it is noticed.
-            if self.in_flight() == 0 {
+            if self.state.fetch_or(AWAITED, AcqRel) / ONE == 0 {
                 return;
             }
             idle.await;

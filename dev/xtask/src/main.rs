@@ -1,6 +1,8 @@
 //! The project's chores. `cargo xtask help` lists them.
 
 mod api_status;
+mod asan;
+mod bench;
 mod bindings;
 mod bundle;
 mod consumer;
@@ -77,6 +79,15 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Run the tests of asynchronous I/O under AddressSanitizer
+    Asan,
+    /// Compare the libraries with C, fio and Python: `cargo xtask bench --help`
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments for the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -99,6 +110,8 @@ fn main() -> ExitCode {
         Chore::Headers => matrix::headers(),
         Chore::Matrix(args) => matrix::matrix(args),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
+        Chore::Asan => asan::asan(),
+        Chore::Bench { args } => bench::bench(&args),
     };
     run::summary();
     result.map_or_else(failure, |()| ExitCode::SUCCESS)

@@ -1,20 +1,29 @@
 //! The tests of the libraries under valgrind.
 
 use std::env;
-use std::process::Command;
 
 use testcluster::TestCluster;
 
 use crate::packages::{BUILD, CLUSTER, MEMCHECK, TEST, ensure};
-use crate::run::{Result, cargo, root, run};
+use crate::run::{Result, cargo, host, root, run};
 
 /// Errors and definite leaks fail. Programs that tests start are not checked.
 const VALGRIND: &str = "valgrind --quiet --error-exitcode=99 --leak-check=full \
      --show-leak-kinds=definite --errors-for-leak-kinds=definite --num-callers=40 \
      --fair-sched=yes --child-silent-after-fork=yes";
 
-/// The unit tests of all libraries, and the integration tests.
-const TESTS: &[&str] = &["--workspace", "--all-features", "--lib", "--test", "it"];
+/// The unit tests of all libraries, the integration tests, and those of asynchronous I/O on the stub.
+const TESTS: &[&str] = &[
+    "--workspace",
+    "--all-features",
+    "--lib",
+    "--test",
+    "it",
+    "--test",
+    "soundness",
+    "--test",
+    "costs",
+];
 
 /// Tests which this is not for.
 const SKIPPED: &[&str] = &[
@@ -53,14 +62,6 @@ pub fn memcheck(suppressions: bool, args: &[String]) -> Result {
         .env("CEPH_TEST_SLOW_MACHINE", "1")
         .env_remove("CEPH_ARGS")
         .env_remove("CEPH_KEYRING"))
-}
-
-/// The triple of the machine that this runs on.
-fn host() -> Result<String> {
-    let output = Command::new("rustc").arg("-vV").output()?;
-    let text = String::from_utf8(output.stdout)?;
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.ok_or("`rustc -vV` names no host")?.to_owned())
 }
 
 #[cfg(test)]

@@ -95,6 +95,14 @@ pub const MEMCHECK: &[Need] = &[Need {
     rpm: &["valgrind"],
 }];
 
+/// What the benchmarks need on top.
+pub const BENCH: &[Need] = &[Need {
+    what: "fio, to compare with",
+    present: || on_path("fio"),
+    apt: &["fio"],
+    rpm: &["fio"],
+}];
+
 /// How packages get onto this system.
 #[derive(Debug, PartialEq, Eq)]
 enum Means {

@@ -33,6 +33,17 @@ pub fn cargo(args: &[&str]) -> Command {
     command
 }
 
+/// The triple of the machine that this runs on.
+///
+/// # Errors
+/// When the compiler does not tell.
+pub fn host() -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("`rustc -vV` names no host")?.to_owned())
+}
+
 /// Shows a command, runs it, and tells how long that took.
 ///
 /// # Errors
