@@ -58,7 +58,8 @@ fn run(args: &Args) -> io::Result<()> {
     let start = args.bulk.resume_at.unwrap_or(0);
     let chunks = ImageStream::new(&image, data(&image, start)?)
         .depth(args.bulk.depth)
-        .chunk_size(args.bulk.chunk);
+        .chunk_size(args.bulk.chunk)
+        .flags(bulk::FLAGS);
     let mut output = Output::open(&args.file, args.bulk.resume_at, size)?;
     let bar = bulk::progress_bar(Some(size));
     rados::block_on(copy(chunks, &mut output, size, &bar))

@@ -50,7 +50,10 @@ fn run(args: &Args) -> io::Result<()> {
     let mut input = Input::open(&args.file, start, args.bulk.chunk.into())?;
     let image = open(args, &pool, input.size)?;
     let bar = bulk::progress_bar(input.size);
-    let mut writer = image.writer(start).depth(args.bulk.depth);
+    let mut writer = image
+        .writer(start)
+        .depth(args.bulk.depth)
+        .flags(bulk::FLAGS);
     let copied = rados::block_on(copy(&mut input, &image, &mut writer, &bar));
     copied.map_err(|error| bulk::interrupted(error, writer.written()))?;
     image.close()?;

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rbd::IoFlags;
 
 /// How to move data.
 #[derive(clap::Args)]
@@ -21,6 +22,9 @@ pub struct Bulk {
     #[arg(long, value_name = "OFFSET")]
     pub resume_at: Option<u64>,
 }
+
+/// The data passes once.
+pub const FLAGS: IoFlags = IoFlags::SEQUENTIAL.union(IoFlags::NO_CACHE);
 
 /// A bar on stderr, if that is a terminal. Without a size it counts bytes only.
 pub fn progress_bar(size: Option<u64>) -> ProgressBar {

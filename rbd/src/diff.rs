@@ -90,7 +90,8 @@ impl Image {
         let range = explicit(range);
         let end = range.end.min(self.size()?);
         if range.start >= end {
-            return Ok(ControlFlow::Continue(())); // C refuses it
+            // C refuses it, or aborts if the image has no size at all.
+            return Ok(ControlFlow::Continue(()));
         }
         let from = from
             .map(|name| CName::new(OP, "snapshot name", name))

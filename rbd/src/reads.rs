@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use rados::{Completion, Result};
 
+use crate::IoFlags;
 use crate::image::Image;
 use crate::stream::Chunk;
 
@@ -17,6 +18,7 @@ pub(crate) struct Reads {
     pub(crate) depth: usize,
     /// Reads end at multiples of it.
     pub(crate) chunk: u64,
+    pub(crate) flags: IoFlags,
     /// What is still to be asked for.
     ranges: VecDeque<Range<u64>>,
     in_flight: VecDeque<Read>,
@@ -35,6 +37,7 @@ impl Reads {
         Self {
             depth,
             chunk,
+            flags: IoFlags::empty(),
             position: ranges.front().map_or(0, |range| range.start),
             ranges,
             in_flight: VecDeque::new(),
@@ -98,7 +101,7 @@ impl Reads {
             self.in_flight.push_back(Read {
                 offset,
                 len,
-                completion: image.aio_read(Vec::with_capacity(len), offset),
+                completion: image.aio_read_with(Vec::with_capacity(len), offset, self.flags),
             });
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use rados::Result;
 
+use crate::IoFlags;
 use crate::image::Image;
 use crate::range::explicit;
 use crate::reads::Reads;
@@ -85,6 +86,13 @@ impl<I: AsRef<Image>> ImageStream<I> {
     #[must_use]
     pub fn chunk_size(mut self, bytes: u32) -> Self {
         self.reads.chunk = bytes.max(1).into();
+        self
+    }
+
+    /// Advice on how the data will be used.
+    #[must_use]
+    pub fn flags(mut self, flags: IoFlags) -> Self {
+        self.reads.flags = flags;
         self
     }
 

@@ -40,6 +40,7 @@ pub struct ImageWriter<I> {
     image: I,
     position: u64,
     depth: usize,
+    flags: IoFlags,
     writes: Writes,
 }
 
@@ -60,6 +61,7 @@ impl<I: AsRef<Image>> ImageWriter<I> {
             image,
             position: offset,
             depth: DEPTH,
+            flags: IoFlags::FUA,
             writes: Writes::new(),
         }
     }
@@ -68,6 +70,13 @@ impl<I: AsRef<Image>> ImageWriter<I> {
     #[must_use]
     pub fn depth(mut self, writes: usize) -> Self {
         self.depth = writes.max(1);
+        self
+    }
+
+    /// Advice on how the data will be used.
+    #[must_use]
+    pub fn flags(mut self, flags: IoFlags) -> Self {
+        self.flags = flags | IoFlags::FUA;
         self
     }
 
@@ -126,7 +135,7 @@ impl<I: AsRef<Image>> ImageWriter<I> {
     fn start(&mut self, data: impl IoBuf, offset: u64) {
         self.position = offset.saturating_add(data.bytes().len() as u64);
         self.writes
-            .push(self.image.as_ref(), data, offset, IoFlags::FUA);
+            .push(self.image.as_ref(), data, offset, self.flags);
     }
 
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {

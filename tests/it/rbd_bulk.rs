@@ -148,7 +148,8 @@ fn an_import_is_what_rbd_imports_and_stays_sparse() {
         let image = Image::open_read_only(&pool, name).unwrap();
         assert_eq!(image.size().unwrap(), len);
         assert!(all_zero(&super::rbd_common::content(&image)));
-        assert_eq!(used(&pool, name), 0);
+        // `rbd du` aborts on an image without a size.
+        assert!(len == 0 || used(&pool, name) == 0);
     }
 }
 
@@ -287,6 +288,6 @@ fn what_cannot_begin_says_why() {
     assert!(error("export", &["image", "/nonexistent/file"]).contains("/nonexistent/file"));
     assert!(error("import", &[&path, "new"]).contains(&path));
     fs::write(&path, b"data").unwrap();
-    assert!(error("import", &[&path, "image"]).contains("already exists"));
+    assert!(error("import", &[&path, "image"]).contains("exists already"));
     drop(image);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use rados::{ErrorKind, Window, block_on};
-use rbd::{Chunk, Image, ImageStream, ImageWriter};
+use rbd::{Chunk, Image, ImageStream, ImageWriter, IoFlags};
 
 use crate::common::*;
 use crate::rbd_common::*;
@@ -61,8 +61,10 @@ fn a_stream_can_be_forwarded_into_a_writer() {
     let data = pattern(2, 3 * MIB as usize);
     from.write_all_at(&data, 6 * MIB).unwrap();
     let ranges = [0..MIB, 5 * MIB..20 * MIB];
-    let chunks = ImageStream::new(&from, ranges).chunk_size(300_000);
-    block_on(chunks.forward(to.writer(0).depth(5))).unwrap();
+    let chunks = ImageStream::new(&from, ranges)
+        .chunk_size(300_000)
+        .flags(IoFlags::SEQUENTIAL);
+    block_on(chunks.forward(to.writer(0).depth(5).flags(IoFlags::NO_CACHE))).unwrap();
     assert!(content(&to) == content(&from));
     // As a sink it flushes and closes.
     let mut writer = to.writer(0);
