@@ -8,8 +8,6 @@ fn main() {
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let program = PathBuf::from(variable("OUT_DIR")).join("baseline");
     let compiler = cc::Build::new()
-        // Not with a sanitizer of the C compiler's, which Rust's would not go with.
-        .inherit_rustflags(false)
         .warnings(true)
         .warnings_into_errors(true)
         .get_compiler();

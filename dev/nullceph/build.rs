@@ -23,14 +23,14 @@ fn compile(library: &Library, file: &str, dir: &Path) {
     fs::write(&missing, missing_functions(library)).expect("write to OUT_DIR");
     let include = env::var(format!("DEP_{}_INCLUDE", name.to_uppercase()));
     let compiler = cc::Build::new()
-        // Not with a sanitizer of the C compiler's, which Rust's would not go with.
-        .inherit_rustflags(false)
         .warnings(true)
         .warnings_into_errors(true)
         .get_compiler();
     let status = compiler
         .to_command()
-        // What is read and written goes through the C library, where AddressSanitizer looks at it.
+        // What is read and written goes through the C library, where Rust's AddressSanitizer looks at it; that
+        // of the C compiler does not go with it.
+        .arg("-fno-sanitize=address")
         .args(["-O2", "-g", "-fPIC", "-fno-builtin", "-pthread", "-shared"])
         .arg(format!("-I{}", include.expect("the -sys crate sets it")))
         .arg(format!("-Wl,-soname,{file}"))
