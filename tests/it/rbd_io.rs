@@ -516,10 +516,14 @@ fn a_blocklisted_client_is_told_so() {
         self::conn().mon_command(&command, b"").unwrap();
     };
     blocklist("add");
-    // The osd learns of it with the next osdmap.
-    let write = || image.write_at(b"y", 512).and_then(|_| image.flush());
-    poll("the client to be fenced", || write().is_err());
-    fails(write(), ErrorKind::Blocklisted);
+    conn.wait_for_latest_osdmap().unwrap();
+    // The osd learns of it with the next osdmap. Before release 16, an image's write might wait for ever
+    // if that came in the middle.
+    poll("the client to be fenced", || {
+        image.ioctx().write_full("object", b"data").is_err()
+    });
+    let written = image.write_at(b"y", 0).and_then(|_| image.flush());
+    fails(written, ErrorKind::Blocklisted);
     fails(rbd::list(image.ioctx()), ErrorKind::Blocklisted);
     drop((image, conn));
     blocklist("rm");
