@@ -132,7 +132,7 @@ fn a_stream_can_be_dropped_at_any_moment() {
     let image = Arc::new(image(&pool, "image", 16 * MIB));
     image.write_all_at(&pattern(3, 16 << 20), 0).unwrap();
     for taken in 0..10 {
-        let mut chunks = ImageStream::new(Arc::clone(&image), [0..u64::MAX]);
+        let mut chunks = ImageStream::new(Arc::clone(&image), std::iter::once(0..u64::MAX));
         chunks = chunks.depth(64).chunk_size(64 << 10);
         for _ in 0..taken {
             block_on(chunks.next()).unwrap().unwrap();
@@ -143,7 +143,7 @@ fn a_stream_can_be_dropped_at_any_moment() {
     block_on(image.drain());
     assert_eq!(image.in_flight(), 0);
     // With the last reference to the image.
-    let mut chunks = ImageStream::new(Arc::clone(&image), [0..u64::MAX]).depth(64);
+    let mut chunks = ImageStream::new(Arc::clone(&image), std::iter::once(0..u64::MAX)).depth(64);
     let _ = chunks.next().now_or_never();
     drop(image);
     drop(chunks);
