@@ -2,3 +2,8 @@
 
 pub use rados;
 pub use rbd;
+
+/// The guide's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/async.md")]
+mod guide {}

@@ -33,8 +33,19 @@ fn handles_end_their_threads_and_do_not_survive_a_fork() {
         // The parent's handles are as good as before.
         image.write_all_at(b"more", 4).unwrap();
         image.close().unwrap();
-        rbd::remove(&ioctx, &name).unwrap();
-        drop((ioctx, conn));
+
+        // All handles go with operations in flight, some of which are still waited for.
+        let image = Image::open(&ioctx, &name).unwrap();
+        let mut writes: Vec<_> = (0..1000)
+            .map(|n| image.aio_write(vec![1; 512], n * 512))
+            .collect();
+        let appends: Vec<_> = (0..1000)
+            .map(|_| ioctx.aio_append(&name, b"data"))
+            .collect();
+        drop((image, ioctx, conn));
+        writes.truncate(500);
+        drop(appends);
+        assert!(writes.into_iter().all(|write| write.wait().0.is_ok()));
         let ended = || threads() <= before;
         testcluster::wait_until("the threads to end", Duration::from_secs(30), ended).unwrap();
     }
@@ -53,6 +64,8 @@ fn forked_child(conn: &Conn, ioctx: &rados::IoCtx, image: &Image) -> ExitCode {
             ioctx.list_objects().err(),
             image.size().err(),
             image.write_at(b"x", 0).err(),
+            ioctx.aio_write_full("o", b"").wait().err(),
+            image.aio_write(b"x", 0).wait().0.err(),
             rbd::list(ioctx).err(),
         ];
         let all = refused.iter().all(|error| {

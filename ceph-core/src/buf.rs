@@ -111,6 +111,7 @@ unsafe impl IoBufMut for bytes::BytesMut {
 /// A part of a buffer: what is outside is neither read nor written.
 ///
 /// ```
+/// # use ceph_core::buf as rados;
 /// use rados::Window;
 ///
 /// let header = Window::new(vec![7_u8; 4096], ..512).unwrap();

@@ -31,6 +31,15 @@ pub fn guard<R>(f: impl FnOnce() -> R) -> std::thread::Result<R> {
     result
 }
 
+/// Drops what a callback's panic left, whose message has been printed. Nobody is there to hand it on to.
+pub fn discard(result: std::thread::Result<()>) {
+    if let Err(panic) = result
+        && let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
+    {
+        std::mem::forget(another); // enough
+    }
+}
+
 /// A C progress callback: bytes or objects done, their total, our argument.
 pub type ProgressFn = unsafe extern "C" fn(u64, u64, *mut c_void) -> c_int;
 

@@ -52,7 +52,7 @@ unsafe impl Library for Aio {
     unsafe fn version(completion: *mut c_void) -> Option<u64> {
         // SAFETY: as the caller promises.
         let version = unsafe { ffi::rados_aio_get_version(ffi::rados_completion_t(completion)) };
-        Some(version)
+        (version != 0).then_some(version) // no object has 0
     }
 }
 

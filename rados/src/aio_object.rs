@@ -150,6 +150,14 @@ impl IoCtx {
 
     /// Adds `data` at the object's end, creating the object if need be. All or nothing.
     ///
+    /// ```no_run
+    /// # async fn f(pool: rados::IoCtx) -> rados::Result<()> {
+    /// let mut append = pool.aio_append("log", b"one more line\n");
+    /// (&mut append).await?;
+    /// println!("version {:?}", append.version());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`append`](Self::append).
     #[doc(alias = "rados_aio_append")]

@@ -16,7 +16,8 @@
 //! }
 //! ```
 //!
-//! Methods block unless they say otherwise. Every failure is an [`Error`], with a [`kind`] to
+//! Methods block unless they say otherwise; those named `aio_*` do not, and return a [`Completion`], a future
+//! that needs no runtime. [`blocking`] makes one of any other call. Every failure is an [`Error`], with a [`kind`] to
 //! decide by and the raw [`errno`] kept. Where a method lists no other error, it can fail with
 //! `NotConnected` in a forked child, and, when it asks the cluster, with `TimedOut`, with `Blocklisted`,
 //! and with `Deadlock` inside a callback of Ceph's (such as a progress closure), which would wait for
@@ -44,7 +45,7 @@ mod object;
 mod pool;
 
 pub use builder::ConnBuilder;
-pub use ceph_core::aio::{Completion, Limiter, Permit, block_on, blocking};
+pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
 pub use ceph_core::buf::{IoBuf, IoBufMut, Window};
 pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
 pub use command::CommandOutput;

@@ -128,6 +128,14 @@ pub fn fails<T>(result: Result<T, Error>, kind: ErrorKind) -> String {
     }
 }
 
+/// How often to repeat something that is to be done `often`, which under valgrind takes too long.
+pub fn repeat(often: usize) -> usize {
+    match std::env::var_os("CEPH_TEST_SLOW_MACHINE") {
+        Some(_) => often / 20,
+        None => often,
+    }
+}
+
 /// Bytes that differ at every offset and from seed to seed, so that misplaced data is noticed.
 pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -157,13 +165,13 @@ pub fn in_every_executor<F: Future<Output = ()> + Send + 'static>(make: impl Fn(
         .build()
         .unwrap();
     thread.block_on(thread.spawn(make())).unwrap();
-    let smol = async_executor::Executor::new();
-    let tasks = [smol.spawn(make()), smol.spawn(make())];
+    let executor = smol::Executor::new();
+    let tasks = [executor.spawn(make()), executor.spawn(make())];
     std::thread::scope(|scope| {
         for task in tasks {
-            scope.spawn(|| rados::block_on(smol.run(task)));
+            scope.spawn(|| rados::block_on(executor.run(task)));
         }
     });
-    let local = async_executor::LocalExecutor::new();
+    let local = smol::LocalExecutor::new();
     rados::block_on(local.run(local.spawn(make())));
 }

@@ -3,6 +3,7 @@
 
 mod common;
 mod examples;
+mod executors;
 mod faults;
 mod ownership;
 mod rados_aio;

@@ -28,12 +28,15 @@ use crate::callback::called_by_ceph;
 pub struct Completion<T> {
     header: NonNull<Header>,
     finished: bool,
+    holds: bool,
     result: PhantomData<fn() -> T>,
 }
 
 // SAFETY: `submit` demands Send of all that is in the node; what the callback's thread shares with this
 // one is atomic, or is handed over by an atomic.
 unsafe impl<T> Send for Completion<T> {}
+// SAFETY: what `&self` does is atomic, or calls the library, which is Sync, or reads what `submit` wrote.
+unsafe impl<T> Sync for Completion<T> {}
 
 impl<T> Completion<T> {
     /// Takes the future's share of a node whose result is a `T`.
@@ -41,6 +44,7 @@ impl<T> Completion<T> {
         Self {
             header,
             finished: false,
+            holds: false,
             result: PhantomData,
         }
     }
@@ -83,15 +87,8 @@ impl<T> Completion<T> {
     }
 
     /// The object's version that the operation made or saw; `None` before it is done, and for operations
-    /// that are about no RADOS object. Still there after the result has been taken:
-    ///
-    /// ```no_run
-    /// # async fn f(pool: rados::IoCtx) -> rados::Result<()> {
-    /// let mut append = pool.aio_append("log", b"one more line");
-    /// (&mut append).await?;
-    /// println!("version {:?}", append.version());
-    /// # Ok(()) }
-    /// ```
+    /// that are about no RADOS object. It is still there after the result has been taken, by awaiting
+    /// `&mut completion`.
     #[doc(alias = "rados_aio_get_version")]
     pub fn version(&self) -> Option<u64> {
         if !self.is_complete() {
@@ -105,7 +102,9 @@ impl<T> Completion<T> {
     ///
     /// # Panics
     /// When it holds one.
-    pub fn hold(self, permit: Permit) -> Self {
+    pub fn hold(mut self, permit: Permit) -> Self {
+        assert!(!self.holds, "an operation holds one permit");
+        self.holds = true;
         drop(self.header().handoff.hold(permit));
         self
     }

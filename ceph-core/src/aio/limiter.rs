@@ -14,12 +14,14 @@ const UNIT: u64 = 4096;
 /// it to the operation with [`Completion::hold`](super::Completion::hold), lets others run instead. Needs
 /// no runtime. Clones share the limit.
 ///
-/// ```no_run
-/// # async fn f(pool: rados::IoCtx) -> rados::Result<()> {
-/// let limiter = pool.conn().limiter()?; // as large as the client's own limits
+/// ```
+/// # use ceph_core::aio as rados;
+/// # rados::block_on(async {
+/// let limiter = rados::Limiter::new(100, 64 << 20); // or that of `Conn::limiter`
 /// let permit = limiter.acquire(4096).await;
-/// let (read, buffer) = pool.aio_read("object", vec![0; 4096], 0).hold(permit).await;
-/// # Ok(()) }
+/// // pool.aio_read("object", vec![0; 4096], 0).hold(permit)
+/// # drop(permit);
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Limiter {

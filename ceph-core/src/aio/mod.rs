@@ -14,9 +14,11 @@ mod node;
 mod pool;
 mod sync;
 mod tracker;
+mod wake;
 
 pub use completion::{Completion, block_on};
 pub use limiter::{Limiter, Permit};
 pub use node::{Library, Slot, complete, submit};
 pub use pool::{blocking, ready};
 pub use tracker::Tracker;
+pub use wake::{WakeStat, wake_stat};

@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
-use std::mem::{self, ManuallyDrop};
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 use super::handoff::Handoff;
+use super::wake::wake;
 use super::{Completion, Tracker};
 use crate::Result;
-use crate::callback::guard;
+use crate::callback::{discard, guard};
 
 /// One C library's asynchronous operations: what its completions need of us.
 ///
@@ -18,7 +19,7 @@ use crate::callback::guard;
 /// # Safety
 /// The C completion that `create` returns calls [`complete`] with its `argument` exactly once, unless it is
 /// never used; until `release` its pointer is valid for `cancel` and `version`.
-pub unsafe trait Library: Send + 'static {
+pub unsafe trait Library: Send + Sync + 'static {
     /// Where to count the operation, if anywhere. Always the same one, which lives as long as `self`.
     fn tracker(&self) -> Option<&Tracker>;
 
@@ -177,19 +178,17 @@ pub unsafe fn complete(argument: *mut c_void, code: i64) {
     shared.end_tracking();
     let completed = shared.handoff.complete();
     if completed.free || completed.waker.is_some() || completed.permit.is_some() {
-        // What is dropped and woken is other people's code. A panic's message has been printed; its payload
-        // could panic again when it is dropped.
-        let result = guard(move || {
+        // What is dropped and woken is other people's code.
+        discard(guard(move || {
             if completed.free {
                 // SAFETY: the future is gone, so this is the only owner.
                 unsafe { free(header, false) };
             }
             drop(completed.permit);
             if let Some(waker) = completed.waker {
-                waker.wake();
+                wake(waker);
             }
-        });
-        mem::forget(result);
+        }));
     }
 }
 

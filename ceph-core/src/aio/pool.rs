@@ -22,11 +22,12 @@ const IDLE: Duration = Duration::from_secs(5);
 /// feature `tokio` and inside a tokio runtime, by its `spawn_blocking`. A panic of `call` goes on in whoever
 /// awaits the completion.
 ///
-/// ```no_run
-/// # async fn f(pool: rados::IoCtx) -> rados::Result<()> {
-/// let (name, copy) = ("object", pool.clone());
-/// let stat = rados::blocking(move || copy.stat(name)).await?;
-/// # Ok(()) }
+/// ```
+/// # use ceph_core::aio as rados;
+/// # rados::block_on(async {
+/// let sum = rados::blocking(|| (1..=1000).sum::<u64>()).await;
+/// assert_eq!(sum, 500_500);
+/// # });
 /// ```
 ///
 /// # Cancel safety

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use tokio::sync::Notify;
 
-use crate::callback::guard;
+use crate::callback::{discard, guard};
 
 /// Counts a handle's operations in flight, so that one can wait for all of them.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Tracker {
     #[inline]
     pub(super) fn end(&self) {
         if self.in_flight.fetch_sub(1, Release) == 1 {
-            std::mem::forget(guard(|| self.idle.notify_waiters()));
+            discard(guard(|| self.idle.notify_waiters()));
         }
     }
 

@@ -1,5 +1,7 @@
 //! The project's chores. `cargo xtask help` lists them.
 
+mod api_status;
+mod bundle;
 mod consumer;
 mod demo;
 mod lint;
@@ -8,6 +10,7 @@ mod packages;
 mod run;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -25,8 +28,24 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Try every interleaving of an asynchronous operation's two owners (part of `test`)
+    Loom,
+    /// Write docs/api-status.md: which C functions are wrapped
+    ApiStatus {
+        /// Fail if one is left
+        #[arg(long)]
+        check: bool,
+    },
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
+    /// Collect what a program needs at run time into a folder, to make a container image from
+    Bundle {
+        /// The program; libraries are taken from LD_LIBRARY_PATH first
+        #[arg(value_name = "BINARY")]
+        program: PathBuf,
+        /// The folder, which must be empty or new: it becomes the image's root
+        dir: PathBuf,
+    },
     /// Keep a throw-away cluster for development
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -50,9 +69,16 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Chore::parse() {
         Chore::Cluster(command) => return command.run().unwrap_or_else(failure),
-        // What the examples print stands last.
+        // What these print stands last.
+        Chore::Bundle { program, dir } => {
+            return bundle::bundle(&program, &dir).map_or_else(failure, |()| ExitCode::SUCCESS);
+        }
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
         Chore::Test { args } => test::test(&args),
+        Chore::ApiStatus { check } => {
+            return api_status::api_status(check).map_or_else(failure, |()| ExitCode::SUCCESS);
+        }
+        Chore::Loom => test::loom(),
         Chore::Consumer => consumer::consumer(),
         Chore::Lint { advisories } => lint::lint(advisories),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),

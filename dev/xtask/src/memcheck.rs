@@ -50,6 +50,7 @@ pub fn memcheck(suppressions: bool, args: &[String]) -> Result {
     run(tests
         .env(format!("CARGO_TARGET_{triple}_RUNNER"), valgrind)
         .env("CEPH_TEST_CONF", cluster.conf_path())
+        .env("CEPH_TEST_SLOW_MACHINE", "1")
         .env_remove("CEPH_ARGS")
         .env_remove("CEPH_KEYRING"))
 }

@@ -4,11 +4,12 @@ use testcluster::TestCluster;
 
 use crate::consumer;
 use crate::packages::{BUILD, CLUSTER, TEST, ensure};
-use crate::run::{Result, cargo, run};
+use crate::run::{Result, cargo, root, run};
 
 /// Installs what is missing, boots a cluster for all tests to share, and runs them.
 ///
-/// With `args` only the tests that they choose run, and not the check of a dependent crate.
+/// With `args` only the tests that they choose run, and neither the check of a dependent crate
+/// nor the interleavings.
 ///
 /// # Errors
 /// When something cannot be installed or a test fails.
@@ -25,6 +26,28 @@ pub fn test(args: &[String]) -> Result {
         .env_remove("CEPH_KEYRING"))?;
     if args.is_empty() {
         consumer::check(&cluster)?;
+        loom()?;
     }
     Ok(())
+}
+
+/// Tries every interleaving of what the owners of an asynchronous operation do.
+///
+/// # Errors
+/// When one of them goes wrong.
+pub fn loom() -> Result {
+    // In a folder of its own, or everything would be built anew for these flags, and back.
+    let dir = root().join("target/loom");
+    let tests = [
+        "test",
+        "--quiet",
+        "--package",
+        "ceph-core",
+        "--lib",
+        "--",
+        "interleavings",
+    ];
+    run(cargo(&tests)
+        .env("RUSTFLAGS", "--cfg loom")
+        .env("CARGO_TARGET_DIR", dir))
 }
