@@ -56,7 +56,7 @@ fn run(args: &Args) -> io::Result<()> {
     let image = options.open(&conn.ioctx(&args.pool)?, &args.image)?;
     let size = image.size()?;
     let start = args.bulk.resume_at.unwrap_or(0);
-    let chunks = ImageStream::new(&image, data(&image, start)?)
+    let chunks = ImageStream::with_ranges(&image, data(&image, start)?)
         .depth(args.bulk.depth)
         .chunk_size(args.bulk.chunk)
         .flags(bulk::FLAGS);

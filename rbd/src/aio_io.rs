@@ -1,7 +1,9 @@
 //! Asynchronous reading and writing.
 
 use ceph_core::aio::{Completion, Slot};
-use rados::{Comparison, Error, ErrorKind, IoBuf, IoBufMut, Result};
+#[cfg(feature = "compare-and-write")]
+use rados::{Comparison, ErrorKind};
+use rados::{Error, IoBuf, IoBufMut, Result};
 
 use crate::aio::Started;
 use crate::image::Image;

@@ -60,13 +60,18 @@ impl<I> Unpin for ImageStream<I> {}
 impl Image {
     /// The image's content in `range`, as a stream that reads ahead.
     pub fn stream(&self, range: impl RangeBounds<u64>) -> ImageStream<&Self> {
-        ImageStream::new(self, [explicit(range)])
+        ImageStream::new(self, range)
     }
 }
 
 impl<I: AsRef<Image>> ImageStream<I> {
-    /// The content of `image` in these ranges, one after the other.
-    pub fn new(image: I, ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
+    /// The content of `image` in `range`.
+    pub fn new(image: I, range: impl RangeBounds<u64>) -> Self {
+        Self::with_ranges(image, [explicit(range)])
+    }
+
+    /// The content of `image` in several ranges, one after the other.
+    pub fn with_ranges(image: I, ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
         let ranges = VecDeque::from_iter(ranges);
         Self {
             image,

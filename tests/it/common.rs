@@ -186,11 +186,11 @@ pub fn in_every_executor<F: Future<Output = ()> + Send + 'static>(make: impl Fn(
         .build()
         .unwrap();
     thread.block_on(thread.spawn(make())).unwrap();
-    let smol = smol::Executor::new();
-    let tasks = [smol.spawn(make()), smol.spawn(make())];
+    let executor = smol::Executor::new();
+    let tasks = [executor.spawn(make()), executor.spawn(make())];
     std::thread::scope(|scope| {
         for task in tasks {
-            scope.spawn(|| rados::block_on(smol.run(task)));
+            scope.spawn(|| rados::block_on(executor.run(task)));
         }
     });
     let local = smol::LocalExecutor::new();

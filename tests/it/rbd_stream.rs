@@ -35,7 +35,7 @@ fn a_stream_has_the_content_in_order_in_every_executor() {
         async move {
             for (depth, chunk) in [(1, 4 * MIB), (3, MIB), (40, 100_000), (0, u32::MAX.into())] {
                 for range in [0..u64::MAX, 5..size, MIB..2 * MIB, 3 * MIB - 1..5 * MIB + 1] {
-                    let chunks = ImageStream::new(Arc::clone(&image), [range.clone()]);
+                    let chunks = ImageStream::new(Arc::clone(&image), range.clone());
                     let chunks = chunks.depth(depth).chunk_size(chunk as u32);
                     let range = range.start as usize..range.end.min(size) as usize;
                     assert!(collect(chunks, range.start as u64).await == data[range]);
@@ -70,10 +70,10 @@ fn chunks_end_where_objects_end() {
     // Several ranges, one of which reaches past the end.
     let ranges = [9 * MIB..20 * MIB, 11 * MIB..12 * MIB, 4..4, 1..2];
     assert_eq!(
-        ends(ImageStream::new(&image, ranges)),
+        ends(ImageStream::with_ranges(&image, ranges)),
         [9 * MIB..10 * MIB, 1..2]
     );
-    assert!(ends(ImageStream::new(&image, [])).is_empty());
+    assert!(ends(ImageStream::with_ranges(&image, [])).is_empty());
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn an_error_says_where_and_ends_the_stream() {
     let image = image(&pool, "image", 5 * GIB);
     // The second read is of more than C can count.
     let ranges = [0..4096, 4096..4 * GIB, 4 * GIB..5 * GIB];
-    let mut chunks = ImageStream::new(&image, ranges).chunk_size(u32::MAX);
+    let mut chunks = ImageStream::with_ranges(&image, ranges).chunk_size(u32::MAX);
     block_on(async {
         let chunk = chunks.next().await.unwrap().unwrap();
         assert_eq!((chunk.offset, chunk.data), (0, vec![0; 4096]));
@@ -132,7 +132,7 @@ fn a_stream_can_be_dropped_at_any_moment() {
     let image = Arc::new(image(&pool, "image", 16 * MIB));
     image.write_all_at(&pattern(3, 16 << 20), 0).unwrap();
     for taken in 0..10 {
-        let mut chunks = ImageStream::new(Arc::clone(&image), std::iter::once(0..u64::MAX));
+        let mut chunks = ImageStream::new(Arc::clone(&image), ..);
         chunks = chunks.depth(64).chunk_size(64 << 10);
         for _ in 0..taken {
             block_on(chunks.next()).unwrap().unwrap();
@@ -143,7 +143,7 @@ fn a_stream_can_be_dropped_at_any_moment() {
     block_on(image.drain());
     assert_eq!(image.in_flight(), 0);
     // With the last reference to the image.
-    let mut chunks = ImageStream::new(Arc::clone(&image), std::iter::once(0..u64::MAX)).depth(64);
+    let mut chunks = ImageStream::new(Arc::clone(&image), ..).depth(64);
     let _ = chunks.next().now_or_never();
     drop(image);
     drop(chunks);

@@ -61,7 +61,7 @@ fn a_stream_can_be_forwarded_into_a_writer() {
     let data = pattern(2, 3 * MIB as usize);
     from.write_all_at(&data, 6 * MIB).unwrap();
     let ranges = [0..MIB, 5 * MIB..20 * MIB];
-    let chunks = ImageStream::new(&from, ranges)
+    let chunks = ImageStream::with_ranges(&from, ranges)
         .chunk_size(300_000)
         .flags(IoFlags::SEQUENTIAL);
     block_on(chunks.forward(to.writer(0).depth(5).flags(IoFlags::NO_CACHE))).unwrap();
