@@ -226,9 +226,9 @@ fn programs(tried: &[Tried]) -> String {
     format!(
         "## One program on other systems\n\n\
          The example `selftest`, built in one place and run on the libraries and the cluster of \
-         another. One that uses what a system's glibc does not have yet does not start there (n/a). The vendor's tree \
-         is Debian 12's librbd without `rbd_trash_list_cleanup`; the other tree, Debian 12's libraries \
-         without all that came after Ceph 12.\n\n{}",
+         another. One that uses what a system's glibc does not have yet does not start there (n/a). \
+         The vendor's tree is Debian 12's librbd without `rbd_trash_list_cleanup`; the other tree, \
+         Debian 12's libraries without all that came after Ceph 12.\n\n{}",
         table(&titles("built in", &places), &rows, "")
     )
 }
