@@ -57,6 +57,9 @@ enum Operation {
 /// The bytes of each object.
 const OBJECT_SIZE: u64 = 4 << 20;
 
+/// The longest latency that is told from longer ones, in nanoseconds.
+const HOUR: u64 = 3_600_000_000_000;
+
 /// What is read or written.
 enum Target {
     Image(Image),
@@ -102,7 +105,7 @@ fn measure(args: &Args, target: &Target, area: u64) -> Result<()> {
         blocks: (area / u64::from(args.size)).max(1),
         end: Instant::now() + Duration::from_secs_f64(args.seconds.max(0.0)),
         random: Cell::new(u64::from(std::process::id()) | 1),
-        latencies: RefCell::new(Histogram::new(3).expect("three digits are possible")),
+        latencies: RefCell::new(Histogram::new_with_max(HOUR, 3).expect("this is possible")),
     };
     let start = Instant::now();
     let tasks: FuturesUnordered<_> = (0..args.depth).map(|_| bench.task()).collect();
