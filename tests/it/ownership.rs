@@ -145,6 +145,7 @@ fn many_threads_share_and_drop() {
 fn handles_go_where_they_may() {
     fn shared<T: Send + Sync + 'static>() {}
     fn sent<T: Send + 'static>() {}
+    fn adaptor<T: Send + Sync + Unpin + 'static>() {}
     shared::<Conn>();
     shared::<rados::ConnBuilder>();
     shared::<IoCtx>();
@@ -152,4 +153,8 @@ fn handles_go_where_they_may() {
     shared::<rados::Error>();
     shared::<ImageCursor<Arc<Image>>>();
     sent::<ObjectIter>();
+    adaptor::<rbd::ImageStream<Arc<Image>>>();
+    adaptor::<rbd::ImageWriter<Arc<Image>>>();
+    adaptor::<rbd::AsyncCursor<Arc<Image>>>();
+    adaptor::<rados::ObjectStream>();
 }
