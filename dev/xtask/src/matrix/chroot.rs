@@ -1,6 +1,7 @@
 //! A Debian release in a folder.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -118,6 +119,10 @@ fn make(dir: &Path, release: Release) -> Result {
         }
     }
     fs::write(new.join("etc/apt/apt.conf.d/99matrix"), debian::apt_conf())?;
+    // What packages ask before they start or restart a service: nothing is to run here.
+    let policy = new.join("usr/sbin/policy-rc.d");
+    fs::write(&policy, "#!/bin/sh\nexit 101\n")?;
+    fs::set_permissions(&policy, Permissions::from_mode(0o755))?;
     fs::rename(&new, dir)?;
     Ok(())
 }
