@@ -1,7 +1,7 @@
 //! Static linking: a library's archive, with those of all that it needs.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::Library;
 use crate::compiler::Compiler;
@@ -10,7 +10,7 @@ use crate::find::{Found, pkg_config};
 use crate::symbols;
 
 /// Libraries of the C library and of the compiler's, which stay dynamic as in every program.
-const SYSTEM: [&str; 7] = ["c", "dl", "gcc_s", "m", "pthread", "resolv", "rt"];
+const SYSTEM: [&str; 8] = ["c", "dl", "gcc_s", "m", "pthread", "resolv", "rt", "util"];
 
 /// What to link, by the names that linkers take.
 #[derive(Debug, Default)]
@@ -91,13 +91,23 @@ fn stem(file: &str) -> &str {
 }
 
 fn locate(dirs: &[PathBuf], file: &str) -> Option<PathBuf> {
-    let mut paths = dirs.iter().map(|dir: &PathBuf| Path::new(dir).join(file));
+    let mut paths = dirs.iter().map(|dir| dir.join(file));
     paths.find(|path| path.is_file())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RADOS;
+
+    #[test]
+    fn what_an_archive_needs_must_be_said_somewhere() {
+        let error = needed(&RADOS, &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("nothing says what librados.a needs"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_file_name_has_what_linkers_call_it() {

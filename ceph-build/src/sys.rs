@@ -133,7 +133,8 @@ fn lines(library: &Library) -> Result<Vec<String>, Failure> {
             say("rustc-link-lib", &format!("dylib={system}"));
         }
         say("metadata", &format!("static={}", names.join(",")));
-        found.lib_dir.join(library.archive())
+        // The library's own stands first.
+        archives.files[0].1.clone()
     } else {
         if !found.default_dir {
             let dir = found.lib_dir.display();
