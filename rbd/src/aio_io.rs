@@ -190,6 +190,8 @@ impl Image {
     /// Writes `data` at `offset` if the image has `expected` there; else writes nothing and tells where it
     /// differs, counted from `offset`. Gives both back. Nobody else writes in between.
     ///
+    /// In Ceph 14 it goes past the cache (`rbd_cache`), from which this image may go on to read the old data.
+    ///
     /// # Errors
     /// `InvalidArgument` when the two have not the same length, or more than C can compare: up to Ceph 16 at
     /// most 512 bytes, later what lies in one stripe unit; else as [`aio_write`](Self::aio_write). `Unsupported` where the library lacks it. Needs the feature

@@ -148,7 +148,7 @@ impl Image {
     }
 
     #[doc(alias = "rbd_stat")]
-    fn stat(&self) -> Result<ffi::rbd_image_info_t> {
+    pub(crate) fn stat(&self) -> Result<ffi::rbd_image_info_t> {
         let mut info = ffi::rbd_image_info_t {
             size: 0,
             obj_size: 0,

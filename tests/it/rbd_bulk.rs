@@ -239,13 +239,13 @@ fn an_interrupted_import_goes_on_where_it_says() {
     // The cluster expels the client.
     let status = rbd_json(&format!("status {spec}"));
     let address = status["watchers"][0]["address"].as_str().unwrap();
-    run("ceph", &["osd", "blocklist", "add", address]);
+    run("ceph", &["osd", blocklist(), "add", address]);
     let _ = pipe.write_all(&content[10 << 20..]); // it may be gone already
     drop(pipe);
     let (text, offset) = interrupted(&child.wait_with_output().unwrap());
     assert!(text.contains("blocklisted"), "{text}");
     assert!((8 * MIB..40 * MIB).contains(&offset), "{text}");
-    run("ceph", &["osd", "blocklist", "rm", address]);
+    run("ceph", &["osd", blocklist(), "rm", address]);
 
     let resume_at = offset.to_string();
     let (_folder, path) = file();
