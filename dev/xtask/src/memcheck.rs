@@ -31,6 +31,9 @@ const SKIPPED: &[&str] = &[
     "examples::",
     // In a forked child, what only the parent's other threads point to counts as lost.
     "fork::",
+    // Passphrases are slow to try, by design; `luks2` does all that these do of ours.
+    "rbd_encryption::luks1",
+    "rbd_encryption::resizing",
 ];
 
 /// Runs the tests under memcheck. Errors and definite leaks fail, unless `dev/valgrind.supp` names the
