@@ -551,7 +551,7 @@ fn a_slow_waker_delays_others_and_is_noticed() {
     });
     assert!(!other.is_complete());
     poll("what counts as slow", || {
-        start.elapsed() > Duration::from_millis(5)
+        held.elapsed() > Duration::from_millis(5)
     });
     go_on.send(()).unwrap();
     other.wait().unwrap();
