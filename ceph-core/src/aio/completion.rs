@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::Permit;
+use super::handoff::Content;
 use super::node::Header;
 use crate::Result;
 use crate::callback::called_by_ceph;
@@ -131,10 +132,14 @@ impl<T> Future for Completion<T> {
 
 impl<T> Drop for Completion<T> {
     fn drop(&mut self) {
-        if self.header().handoff.detach() {
+        let content = match self.finished {
+            true => Content::Taken,
+            false => Content::There,
+        };
+        if self.header().handoff.detach(content) {
             let free = self.header().calls.free;
             // SAFETY: the callback has released its share, and this one ends here.
-            unsafe { free(self.header, self.finished) };
+            unsafe { free(self.header, content) };
         }
     }
 }

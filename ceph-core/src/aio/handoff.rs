@@ -22,6 +22,8 @@ const WAKER: u8 = 4;
 const PERMIT: u8 = 8;
 /// The future will not touch the node again.
 const DETACHED: u8 = 16;
+/// The future has taken the node's content.
+const FINISHED: u8 = 32;
 
 /// The part of the node that both owners use at once.
 ///
@@ -33,11 +35,20 @@ pub(super) struct Handoff {
     permit: UnsafeCell<MaybeUninit<Permit>>,
 }
 
+/// What is in a node that is to be freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// It is still there.
+    There,
+    /// The future has taken it.
+    Taken,
+}
+
 /// What the callback has to do.
 #[derive(Default)]
 pub(super) struct Completed {
-    /// Free the node.
-    pub free: bool,
+    /// Free the node, and its content unless that has been taken.
+    pub free: Option<Content>,
     /// Wake whoever waits.
     pub waker: Option<Waker>,
     /// Give it back.
@@ -78,7 +89,7 @@ impl Handoff {
             );
         }
         if seen & DETACHED != 0 {
-            completed.free = true;
+            completed.free = Some(Content::There);
             return completed;
         }
         if seen & WAKER != 0 {
@@ -89,7 +100,13 @@ impl Handoff {
                     .with(|cell| unsafe { cell.cast::<Waker>().read() }),
             );
         }
-        completed.free = self.state.fetch_or(RELEASED, AcqRel) & DETACHED != 0;
+        // The future may have seen that it is done, taken the content, and gone, all since.
+        let seen = self.state.fetch_or(RELEASED, AcqRel);
+        completed.free = match (seen & DETACHED != 0, seen & FINISHED != 0) {
+            (false, _) => None,
+            (true, false) => Some(Content::There),
+            (true, true) => Some(Content::Taken),
+        };
         completed
     }
 
@@ -152,7 +169,7 @@ impl Handoff {
     }
 
     /// The future's last step. Whether it has to free the node; if not, the callback does.
-    pub fn detach(&self) -> bool {
+    pub fn detach(&self, content: Content) -> bool {
         let state = self.state.load(Acquire);
         if state & RELEASED != 0 {
             return true;
@@ -160,7 +177,11 @@ impl Handoff {
         if state & WAKER != 0 {
             self.withdraw_waker();
         }
-        self.state.fetch_or(DETACHED, AcqRel) & RELEASED != 0
+        let bits = match content {
+            Content::There => DETACHED,
+            Content::Taken => DETACHED | FINISHED,
+        };
+        self.state.fetch_or(bits, AcqRel) & RELEASED != 0
     }
 
     /// Drops the waker, unless the callback has it. Whether the outcome is there.

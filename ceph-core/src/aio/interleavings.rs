@@ -8,8 +8,12 @@ use std::task::{Poll, Wake, Waker};
 use loom::alloc::Track;
 use loom::cell::UnsafeCell;
 
-use super::handoff::Handoff;
+use super::handoff::{Content, Handoff};
 use super::limiter::{Limiter, Permit};
+
+/// The content once C has called back, and once the future has taken it.
+const DONE: u32 = 7;
+const TAKEN: u32 = 9;
 
 /// As the real node, but that loom sees each use of its content, and a leak or a second free.
 struct Node {
@@ -43,7 +47,14 @@ impl Share {
         self.node().content.with(|content| unsafe { *content })
     }
 
-    fn free(self) {
+    /// Takes the content, as a future that is done does.
+    fn take(&self) {
+        assert_eq!(self.read(), DONE);
+        self.write(TAKEN);
+    }
+
+    fn free(self, content: Content) {
+        assert_eq!(content == Content::Taken, self.read() == TAKEN);
         self.write(0);
         // SAFETY: loom checks that this happens once, and after all else.
         drop(unsafe { Box::from_raw(self.0.cast_mut()) });
@@ -52,10 +63,10 @@ impl Share {
 
 /// C's side.
 fn callback(share: Share) {
-    share.write(7);
+    share.write(DONE);
     let completed = share.node().handoff.complete().unwrap_or_default();
-    if completed.free {
-        share.free();
+    if let Some(content) = completed.free {
+        share.free(content);
     }
     drop(completed.permit);
     if let Some(waker) = completed.waker {
@@ -96,10 +107,15 @@ fn beside_callback(future: impl Fn(Share, Permit) + Send + Sync + 'static) {
     });
 }
 
-fn detach(share: Share) {
-    if share.node().handoff.detach() {
-        share.free();
+fn detach(share: Share, content: Content) {
+    if share.node().handoff.detach(content) {
+        share.free(content);
     }
+}
+
+fn take_and_detach(share: Share) {
+    share.take();
+    detach(share, Content::Taken);
 }
 
 /// Waits for the outcome as a future does.
@@ -110,20 +126,20 @@ fn wait(share: Share) {
             false => Poll::Pending,
         }
     }));
-    assert_eq!(share.read(), 7);
     assert!(share.node().handoff.is_done());
+    share.take();
 }
 
 #[test]
 fn dropped_at_once() {
-    beside_callback(|share, _permit| detach(share));
+    beside_callback(|share, _permit| detach(share, Content::There));
 }
 
 #[test]
 fn awaited() {
     beside_callback(|share, _permit| {
         wait(share);
-        detach(share);
+        detach(share, Content::Taken);
     });
 }
 
@@ -135,7 +151,10 @@ fn polled_and_dropped() {
         let done = share.node().handoff.poll(&waker);
         let again = share.node().handoff.poll(&waker);
         assert!(again || !done);
-        detach(share);
+        match again {
+            true => take_and_detach(share),
+            false => detach(share, Content::There),
+        }
         assert!(count.0.load(Relaxed) <= 1);
     });
 }
@@ -144,10 +163,11 @@ fn polled_and_dropped() {
 fn awaited_by_another_task_than_before() {
     beside_callback(|share, _permit| {
         let waker = Waker::from(Arc::new(Count::default()));
-        if !share.node().handoff.poll(&waker) {
-            wait(share);
+        if share.node().handoff.poll(&waker) {
+            return take_and_detach(share);
         }
-        detach(share);
+        wait(share);
+        detach(share, Content::Taken);
     });
 }
 
@@ -158,7 +178,7 @@ fn no_waker_is_lost_or_leaked() {
         for count in &counts {
             share.node().handoff.poll(&Waker::from(Arc::clone(count)));
         }
-        detach(share);
+        detach(share, Content::There);
         while Arc::strong_count(&counts[0]) + Arc::strong_count(&counts[1]) > 2 {
             loom::thread::yield_now(); // the callback has one and is about to wake it
         }
@@ -169,9 +189,9 @@ fn no_waker_is_lost_or_leaked() {
 fn asked_whether_it_is_done() {
     beside_callback(|share, _permit| {
         if share.node().handoff.is_done() {
-            assert_eq!(share.read(), 7);
+            return take_and_detach(share);
         }
-        detach(share);
+        detach(share, Content::There);
     });
 }
 
@@ -179,12 +199,12 @@ fn asked_whether_it_is_done() {
 fn a_permit_is_given_back_by_one_of_them() {
     beside_callback(|share, permit| {
         drop(share.node().handoff.hold(permit));
-        detach(share);
+        detach(share, Content::There);
     });
     beside_callback(|share, permit| {
         drop(share.node().handoff.hold(permit));
         wait(share);
-        detach(share);
+        detach(share, Content::Taken);
     });
 }
 
@@ -193,6 +213,6 @@ fn refused() {
     loom::model(|| {
         let handoff = Handoff::new();
         handoff.refuse();
-        assert!(handoff.is_done() && handoff.poll(Waker::noop()) && handoff.detach());
+        assert!(handoff.is_done() && handoff.poll(Waker::noop()) && handoff.detach(Content::There));
     });
 }

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
-use super::handoff::Handoff;
+use super::handoff::{Content, Handoff};
 use super::wake::wake;
 use super::{Completion, Tracker};
 use crate::Result;
@@ -79,8 +79,8 @@ impl Header {
 pub(super) struct Calls {
     /// Moves the result to where the pointer points. Once, and only when the operation is done.
     pub(super) finish: unsafe fn(NonNull<Header>, *mut c_void),
-    /// Frees the node; its content too, unless it is finished.
-    pub(super) free: unsafe fn(NonNull<Header>, finished: bool),
+    /// Frees the node; its content too, unless it has been taken.
+    pub(super) free: unsafe fn(NonNull<Header>, Content),
     /// Asks C to give the operation up. Only before `finish`.
     pub(super) cancel: unsafe fn(NonNull<Header>) -> Result<()>,
     /// The object's version. Only when the operation is done.
@@ -186,9 +186,9 @@ pub unsafe fn complete(argument: *mut c_void, code: i64) {
     };
     // What is dropped and woken is other people's code.
     discard(guard(move || {
-        if completed.free {
+        if let Some(content) = completed.free {
             // SAFETY: the future is gone, so this is the only owner.
-            unsafe { free(header, false) };
+            unsafe { free(header, content) };
         }
         drop(completed.permit);
         if let Some(waker) = completed.waker {
@@ -221,7 +221,7 @@ where
 
 /// # Safety
 /// The caller is the only owner, and this is the only call.
-unsafe fn free_node<L: Library, P, F>(header: NonNull<Header>, finished: bool) {
+unsafe fn free_node<L: Library, P, F>(header: NonNull<Header>, content: Content) {
     // SAFETY: it came from a Box in `submit`, and the caller is the only owner.
     let mut node = unsafe { Box::from_raw(header.cast::<Node<L, P, F>>().as_ptr()) };
     let completion = *node.header.completion.get_mut();
@@ -229,7 +229,7 @@ unsafe fn free_node<L: Library, P, F>(header: NonNull<Header>, finished: bool) {
         // SAFETY: nobody else uses it any more; C has its own reference while it runs the callback.
         unsafe { L::release(completion) };
     }
-    if !finished {
+    if content == Content::There {
         // SAFETY: not taken by `finish_node`.
         unsafe { ManuallyDrop::drop(&mut node.content) };
         // SAFETY: as the content.
