@@ -190,7 +190,9 @@ fn an_interrupted_export_goes_on_where_it_says() {
     drop(pipe);
     let (text, offset) = interrupted(&child.wait_with_output().unwrap());
     assert!(text.contains("Broken pipe"), "{text}");
-    assert!(offset > 0 && offset <= first.len() as u64, "{text}");
+    // Some of what was written may have been left in the pipe.
+    assert!(offset > 0 && offset <= 13 << 20, "{text}");
+    let offset = offset.min(first.len() as u64);
     let resume_at = offset.to_string();
     let rest = succeeds("export", &pool, &["--resume-at", &resume_at, "image", "-"]);
     let whole = [&first[..offset as usize], &rest.stdout].concat();
