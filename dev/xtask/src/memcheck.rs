@@ -27,8 +27,9 @@ const TESTS: &[&str] = &[
 
 /// Tests which this is not for.
 const SKIPPED: &[&str] = &[
-    // They run cargo only.
+    // They run other programs only.
     "examples::",
+    "rbd_bulk::",
     // In a forked child, what only the parent's other threads point to counts as lost.
     "fork::",
     // Passphrases are slow to try, by design; `luks2` does all that these do of ours.
