@@ -49,11 +49,15 @@ unsafe impl Library for Aio {
         }
     }
 
-    unsafe fn version(completion: *mut c_void) -> Option<u64> {
-        // SAFETY: as the caller promises.
-        let version = unsafe { ffi::rados_aio_get_version(ffi::rados_completion_t(completion)) };
-        (version != 0).then_some(version) // no object has 0
-    }
+    const VERSION: Option<unsafe fn(*mut c_void) -> Option<u64>> = Some(version);
+}
+
+/// # Safety
+/// The completion has not been released.
+unsafe fn version(completion: *mut c_void) -> Option<u64> {
+    // SAFETY: as the caller promises.
+    let version = unsafe { ffi::rados_aio_get_version(ffi::rados_completion_t(completion)) };
+    (version != 0).then_some(version) // no object has 0
 }
 
 mod trampoline {

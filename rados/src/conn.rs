@@ -72,6 +72,7 @@ impl Conn {
         }
     }
 
+    #[inline]
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rados_t> {
         self.inner.raw(op)
     }
@@ -90,6 +91,7 @@ impl Conn {
 
     /// Refuses the C function `op` in a forked child. For the crate `rbd`.
     #[doc(hidden)]
+    #[inline]
     pub fn check(&self, op: &'static str) -> Result<()> {
         self.raw(op).map(drop)
     }
@@ -236,6 +238,7 @@ impl ConnInner {
         })
     }
 
+    #[inline]
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rados_t> {
         if self.process.is_current() {
             Ok(self.raw)

@@ -123,6 +123,7 @@ impl IoCtx {
         }
     }
 
+    #[inline]
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rados_ioctx_t> {
         self.inner.conn.raw(op).map(|_| self.inner.raw)
     }
@@ -132,6 +133,7 @@ impl IoCtx {
         self.inner.conn.raw_blocking(op).map(|_| self.inner.raw)
     }
 
+    #[inline]
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.inner.tracker
     }

@@ -311,6 +311,7 @@ impl Image {
     }
 
     /// The size, which is known without asking the cluster.
+    #[inline]
     pub(crate) fn current_size(&self) -> Result<u64> {
         let mut size = 0;
         // SAFETY: the handle is open, and the output is this function's.
@@ -326,6 +327,7 @@ impl Image {
     }
 
     /// Refuses what C would silently cut.
+    #[inline]
     pub(crate) fn check_fits(&self, op: &'static str, offset: u64, len: usize) -> Result<()> {
         check_len(op, len)?;
         let size = self.current_size()?;
@@ -340,6 +342,7 @@ impl Image {
 }
 
 /// Refuses more than C counts.
+#[inline]
 pub(crate) fn check_len(op: &'static str, len: usize) -> Result<()> {
     if len > MOST {
         let hint = format!("one operation carries at most {MOST} bytes, not {len}");

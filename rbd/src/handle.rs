@@ -45,6 +45,7 @@ impl Handle {
     }
 
     /// The handle. It is NULL for nobody who has the image, since closing takes that.
+    #[inline]
     pub(crate) fn raw(&self) -> ffi::rbd_image_t {
         ffi::rbd_image_t(self.raw.load(Relaxed))
     }
@@ -59,6 +60,7 @@ impl Handle {
         self.raw.store(raw.0, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn ioctx(&self) -> &IoCtx {
         &self.ioctx
     }

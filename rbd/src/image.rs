@@ -205,6 +205,7 @@ impl Image {
     }
 
     /// What operations in flight keep alive.
+    #[inline]
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         &self.handle
     }
@@ -237,6 +238,7 @@ impl Image {
     /// The raw handle, for C functions that are not wrapped here.
     ///
     /// It is valid as long as this image is; it must not be closed or re-pointed to a snapshot.
+    #[inline]
     pub fn as_raw(&self) -> rbd_sys::rbd_image_t {
         self.handle.raw()
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::thread::{self, Thread};
 
 use super::Permit;
 use super::handoff::Content;
-use super::node::Header;
+use super::node::{Finish, Header};
 use crate::Result;
 use crate::callback::called_by_ceph;
 
@@ -27,9 +27,9 @@ use crate::callback::called_by_ceph;
 /// client to give up, where the C library can. Forgetting it leaks what it holds, and no more.
 #[must_use = "an operation under way reports its errors through this"]
 pub struct Completion<T> {
-    header: NonNull<Header>,
-    finished: bool,
-    holds: bool,
+    // One word, which returns in a register. `None` once the result has been taken, unless there is a version
+    // to be asked for.
+    node: Option<NonNull<Header>>,
     result: PhantomData<fn() -> T>,
 }
 
@@ -41,23 +41,38 @@ unsafe impl<T> Sync for Completion<T> {}
 
 impl<T> Completion<T> {
     /// Takes the future's share of a node whose result is a `T`.
-    pub(super) fn new(header: NonNull<Header>) -> Self {
+    pub(super) fn new(node: NonNull<Header>) -> Self {
         Self {
-            header,
-            finished: false,
-            holds: false,
+            node: Some(node),
             result: PhantomData,
         }
     }
 
-    fn header(&self) -> &Header {
-        // SAFETY: this share keeps the node until `drop`; nobody has `&mut` to the header before.
-        unsafe { self.header.as_ref() }
+    /// The node and its header, while this has a share of it.
+    #[inline]
+    fn node(&self) -> Option<(NonNull<Header>, &Header)> {
+        let node = self.node?;
+        // SAFETY: this share keeps the node until it is given up; nobody has `&mut` to the header before.
+        Some((node, unsafe { node.as_ref() }))
+    }
+
+    /// Gives the share of the node up, whose content is still there or has been taken.
+    fn end(&mut self, content: Content) {
+        let Some((node, header)) = self.node() else {
+            return;
+        };
+        let (last, free) = (header.handoff.detach(content), header.calls.free);
+        self.node = None;
+        if last {
+            // SAFETY: the callback has released its share, and this one ends here.
+            unsafe { free(node, content) };
+        }
     }
 
     /// Whether the result is there.
     pub fn is_complete(&self) -> bool {
-        self.finished || self.header().handoff.is_done()
+        self.node()
+            .is_none_or(|(_, header)| header.handoff.is_done())
     }
 
     /// Blocks until the result is there.
@@ -80,11 +95,13 @@ impl<T> Completion<T> {
     /// `Unsupported` for operations of librbd, which cannot be cancelled, and for those on the blocking pool.
     #[doc(alias = "rados_aio_cancel")]
     pub fn cancel(&self) -> Result<()> {
-        if self.is_complete() {
-            return Ok(());
+        match self.node() {
+            // SAFETY: this share keeps the node, whose content is taken only when it is done.
+            Some((node, header)) if !header.handoff.is_done() => unsafe {
+                (header.calls.cancel)(node)
+            },
+            _ => Ok(()),
         }
-        // SAFETY: this share keeps the node, whose content is taken only when it is finished.
-        unsafe { (self.header().calls.cancel)(self.header) }
     }
 
     /// The object's version that the operation made or saw; `None` before it is done, and for operations
@@ -92,21 +109,22 @@ impl<T> Completion<T> {
     /// `&mut completion`.
     #[doc(alias = "rados_aio_get_version")]
     pub fn version(&self) -> Option<u64> {
-        if !self.is_complete() {
-            return None;
-        }
+        let (node, header) = self.node()?;
+        let version = header.calls.version.filter(|_| header.handoff.is_done())?;
         // SAFETY: this share keeps the node, and the operation is done.
-        unsafe { (self.header().calls.version)(self.header) }
+        unsafe { version(node) }
     }
 
     /// Keeps `permit` until the operation is done, whatever becomes of this future. Not more than one.
     ///
     /// # Panics
     /// When it holds one.
-    pub fn hold(mut self, permit: Permit) -> Self {
-        assert!(!self.holds, "an operation holds one permit");
-        self.holds = true;
-        drop(self.header().handoff.hold(permit));
+    pub fn hold(self, permit: Permit) -> Self {
+        if let Some((_, header)) = self.node() {
+            let holds = header.future.holds.replace(true);
+            assert!(!holds, "an operation holds one permit");
+            drop(header.handoff.hold(permit));
+        }
         self
     }
 }
@@ -116,31 +134,46 @@ impl<T> Future for Completion<T> {
 
     /// # Panics
     /// When it has been ready before.
+    // A result that is copied right after it has been written costs more than the call saved.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        assert!(!self.finished, "a completion was polled after its result");
-        if !self.header().handoff.poll(context.waker()) {
+        let Some((node, header)) = self
+            .node()
+            .filter(|(_, header)| !header.future.finished.get())
+        else {
+            polled_again()
+        };
+        if !header.handoff.poll(context.waker()) {
             return Poll::Pending;
         }
-        self.finished = true;
-        let mut result = MaybeUninit::<T>::uninit();
+        header.future.finished.set(true);
+        // SAFETY: `submit` stored a function of this type for a future of this `T`.
+        let finish: Finish<T> = unsafe { mem::transmute(header.calls.finish) };
+        let keeps = header.calls.version.is_some();
         // SAFETY: the operation is done, and `finished` makes this the only call.
-        unsafe { (self.header().calls.finish)(self.header, result.as_mut_ptr().cast()) };
-        // SAFETY: `finish` wrote it; its type is that of `submit`.
-        Poll::Ready(unsafe { result.assume_init() })
+        let result = unsafe { finish(node) };
+        if !keeps {
+            self.end(Content::Taken);
+        }
+        result
     }
 }
 
+#[cold]
+fn polled_again() -> ! {
+    panic!("a completion was polled after its result")
+}
+
 impl<T> Drop for Completion<T> {
+    #[inline]
     fn drop(&mut self) {
-        let content = match self.finished {
+        let finished = self
+            .node()
+            .is_some_and(|(_, header)| header.future.finished.get());
+        self.end(match finished {
             true => Content::Taken,
             false => Content::There,
-        };
-        if self.header().handoff.detach(content) {
-            let free = self.header().calls.free;
-            // SAFETY: the callback has released its share, and this one ends here.
-            unsafe { free(self.header, content) };
-        }
+        });
     }
 }
 

@@ -121,11 +121,14 @@ impl Handoff {
     }
 
     /// Whether the outcome is there; if not, `waker` is woken when it is.
+    #[inline]
     pub fn poll(&self, waker: &Waker) -> bool {
         let state = self.state.load(Acquire);
-        if state & DONE != 0 {
-            return true;
-        }
+        state & DONE != 0 || self.await_with(waker, state)
+    }
+
+    /// [`poll`](Self::poll) where it was not there when the state was this.
+    fn await_with(&self, waker: &Waker, state: u8) -> bool {
         if state & WAKER != 0 {
             let same = self.waker.with(|cell| {
                 // SAFETY: this side alone writes the cell, and its bit says that it has. The callback may
@@ -169,6 +172,7 @@ impl Handoff {
     }
 
     /// The future's last step. Whether it has to free the node; if not, the callback does.
+    #[inline]
     pub fn detach(&self, content: Content) -> bool {
         let state = self.state.load(Acquire);
         if state & RELEASED != 0 {

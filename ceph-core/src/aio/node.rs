@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
+use std::task::Poll;
 
 use super::handoff::{Content, Handoff};
 use super::wake::wake;
@@ -45,11 +46,11 @@ pub unsafe trait Library: Send + Sync + 'static {
     /// `create` returned it, and it has not been released.
     unsafe fn cancel(&self, completion: *mut c_void) -> Result<()>;
 
-    /// The version of the object that a finished operation was about, if C tells.
+    /// Tells the version of the object that a finished operation was about, if C does.
     ///
     /// # Safety
-    /// `create` returned it, and it has not been released.
-    unsafe fn version(completion: *mut c_void) -> Option<u64>;
+    /// It is called with what `create` returned and has not been released.
+    const VERSION: Option<unsafe fn(completion: *mut c_void) -> Option<u64>>;
 }
 
 /// What every node starts with.
@@ -61,8 +62,19 @@ pub(super) struct Header {
     tracker: Option<NonNull<Tracker>>,
     /// C's completion; NULL if there is none.
     completion: Cell<*mut c_void>,
+    /// What only the future's side uses.
+    pub(super) future: FutureSide,
     /// What C returned, or why it was not called. Written by the callback before it says that it is done.
     outcome: UnsafeCell<ManuallyDrop<Result<i64>>>,
+}
+
+/// What a future remembers; written only through the future's `&mut` or by value.
+#[derive(Default)]
+pub(super) struct FutureSide {
+    /// The result has been taken.
+    pub(super) finished: Cell<bool>,
+    /// There has been a permit.
+    pub(super) holds: Cell<bool>,
 }
 
 impl Header {
@@ -75,16 +87,19 @@ impl Header {
     }
 }
 
+/// Makes the result. Once, and only when the operation is done.
+pub(super) type Finish<T> = unsafe fn(NonNull<Header>) -> Poll<T>;
+
 /// A node's functions, which know its type.
 pub(super) struct Calls {
-    /// Moves the result to where the pointer points. Once, and only when the operation is done.
-    pub(super) finish: unsafe fn(NonNull<Header>, *mut c_void),
+    /// A [`Finish`] of the future's type.
+    pub(super) finish: unsafe fn(),
     /// Frees the node; its content too, unless it has been taken.
     pub(super) free: unsafe fn(NonNull<Header>, Content),
     /// Asks C to give the operation up. Only before `finish`.
     pub(super) cancel: unsafe fn(NonNull<Header>) -> Result<()>,
-    /// The object's version. Only when the operation is done.
-    pub(super) version: unsafe fn(NonNull<Header>) -> Option<u64>,
+    /// The object's version, which can be asked for as long as the node lives. Only when the operation is done.
+    pub(super) version: Option<unsafe fn(NonNull<Header>) -> Option<u64>>,
 }
 
 #[repr(C)]
@@ -122,14 +137,21 @@ where
                 handoff: Handoff::new(),
                 calls: const {
                     &Calls {
-                        finish: finish_node::<L, P, F, T>,
+                        // SAFETY: a `Completion<T>` gives it its type again.
+                        finish: unsafe {
+                            mem::transmute::<Finish<T>, unsafe fn()>(finish_node::<L, P, F, T>)
+                        },
                         free: free_node::<L, P, F>,
                         cancel: cancel_node::<L, P, F>,
-                        version: version_node::<L>,
+                        version: match L::VERSION {
+                            Some(_) => Some(version_node::<L>),
+                            None => None,
+                        },
                     }
                 },
                 tracker: None,
                 completion: Cell::new(ptr::null_mut()),
+                future: FutureSide::default(),
                 outcome: UnsafeCell::new(ManuallyDrop::new(Ok(0))),
             },
             library,
@@ -198,8 +220,8 @@ pub unsafe fn complete(argument: *mut c_void, code: i64) {
 }
 
 /// # Safety
-/// The operation is done, and this is the only call. `out` has room for a `T`.
-unsafe fn finish_node<L, P, F, T>(header: NonNull<Header>, out: *mut c_void)
+/// The operation is done, and this is the only call.
+unsafe fn finish_node<L, P, F, T>(header: NonNull<Header>) -> Poll<T>
 where
     F: FnOnce(&L, P, Result<i64>) -> T,
 {
@@ -214,9 +236,7 @@ where
     let (payload, finish) = unsafe { ManuallyDrop::take(content) };
     // SAFETY: the library stays in the node until that is freed.
     let library = unsafe { &(*node).library };
-    let result = finish(library, payload, ManuallyDrop::into_inner(outcome));
-    // SAFETY: as the caller promises.
-    unsafe { out.cast::<T>().write(result) };
+    Poll::Ready(finish(library, payload, ManuallyDrop::into_inner(outcome)))
 }
 
 /// # Safety
@@ -257,8 +277,9 @@ unsafe fn cancel_node<L: Library, P, F>(header: NonNull<Header>) -> Result<()> {
 unsafe fn version_node<L: Library>(header: NonNull<Header>) -> Option<u64> {
     // SAFETY: as the caller promises.
     let completion = unsafe { header.as_ref() }.completion.get();
+    let version = L::VERSION.filter(|_| !completion.is_null())?;
     // SAFETY: `create` returned it, and it is released with the node only.
-    (!completion.is_null()).then(|| unsafe { L::version(completion) })?
+    unsafe { version(completion) }
 }
 
 /// A part of a payload that C writes to while the operation is in flight.

@@ -77,9 +77,7 @@ unsafe impl Library for Pool {
         Err(Error::refused("cancel", libc::EOPNOTSUPP, hint))
     }
 
-    unsafe fn version(_: *mut c_void) -> Option<u64> {
-        None
-    }
+    const VERSION: Option<unsafe fn(*mut c_void) -> Option<u64>> = None;
 }
 
 /// A call's way back.

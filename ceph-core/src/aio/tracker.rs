@@ -21,6 +21,7 @@ const ONE: usize = 2;
 
 impl Tracker {
     /// Notes that an operation starts.
+    #[inline]
     pub(super) fn start(&self) {
         self.state.fetch_add(ONE, Relaxed);
     }

@@ -168,6 +168,31 @@ fn callbacks_race_with_polls_new_wakers_and_drops() {
 }
 
 #[test]
+fn results_are_taken_while_the_callback_is_still_at_it() {
+    let (pool, image) = (pool("thread"), image("thread"));
+    let spin = |start: &dyn Fn() -> Completion<(rados::Result<usize>, Vec<u8>)>| {
+        let waker = Waker::from(Arc::new(Count::default()));
+        for _ in 0..20_000 {
+            let mut read = start();
+            // The waker makes the callback come back to the node after it has said that it is done.
+            let (read, buffer) = loop {
+                match poll(&mut read, &waker) {
+                    Poll::Ready(result) => break result,
+                    Poll::Pending => std::hint::spin_loop(),
+                }
+            };
+            assert_eq!((read.unwrap(), &buffer[..]), (64, &[BYTE; 64][..]));
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| spin(&|| pool.aio_read("object", vec![0; 64], 0)));
+        scope.spawn(|| spin(&|| image.aio_read(vec![0; 64], 0)));
+    });
+    // A callback has counted the operation before it says that it is done.
+    assert_eq!((pool.in_flight(), image.in_flight()), (0, 0));
+}
+
+#[test]
 fn each_operation_wakes_the_last_waker_once() {
     let pool = pool("later:2000");
     let counts = [(); 2].map(|()| Arc::new(Count::default()));
