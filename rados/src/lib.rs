@@ -36,27 +36,33 @@ mod command;
 mod conn;
 mod connect_failure;
 mod ffi;
+mod health;
 mod ioctx;
 mod list;
 #[cfg(feature = "futures")]
 mod list_stream;
+mod log;
 mod name;
 mod object;
+mod ping;
 mod pool;
 
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
 pub use ceph_core::buf::{IoBuf, IoBufMut, Window};
 pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
-pub use command::CommandOutput;
+pub use command::{Command, CommandOutput};
 pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
+pub use health::{DaemonVersion, Health, HealthCheck, HealthStatus};
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
 pub use list_stream::ObjectStream;
+pub use log::{LogEvent, LogIter, LogLevel, LogLine, LogStream};
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
+pub use ping::MonitorPing;
 pub use pool::Force;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
