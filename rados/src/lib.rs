@@ -35,6 +35,8 @@ mod builder;
 mod command;
 mod conn;
 mod connect_failure;
+#[cfg(feature = "object-cursor")]
+mod cursor;
 mod ffi;
 mod ioctx;
 mod list;
@@ -43,6 +45,11 @@ mod list_stream;
 mod name;
 mod object;
 mod pool;
+mod selfmanaged;
+#[cfg(feature = "object-cursor")]
+mod slice;
+mod snap_view;
+mod snapshot;
 
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
@@ -51,6 +58,8 @@ pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
 pub use command::CommandOutput;
 pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
+#[cfg(feature = "object-cursor")]
+pub use cursor::ObjectCursor;
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
@@ -60,6 +69,11 @@ pub use object::{Comparison, ObjectStat};
 pub use pool::Force;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
+pub use selfmanaged::SnapContext;
+#[cfg(feature = "object-cursor")]
+pub use slice::ObjectSlice;
+pub use snap_view::SnapView;
+pub use snapshot::{PoolSnap, SnapId};
 
 /// The version that the running librados says it has: major, minor, extra.
 ///
