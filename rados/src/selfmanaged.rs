@@ -20,7 +20,7 @@ use crate::{IoCtx, SnapId, ffi};
 /// context.remove(first);
 /// assert_eq!((context.seq(), context.snaps()), (5, &[second][..]));
 /// assert!(SnapContext::new(4, [second, first]).is_err());
-/// # rados::Result::Ok(())
+/// # Ok::<(), rados::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct SnapContext {

@@ -248,11 +248,12 @@ impl Iterator for ObjectSlice {
     type Item = Result<ObjectEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.len() == 0 && !self.failed {
-            if let Err(error) = self.fetch() {
-                self.failed = true;
-                return Some(Err(error));
-            }
+        if self.page.len() == 0
+            && !self.failed
+            && let Err(error) = self.fetch()
+        {
+            self.failed = true;
+            return Some(Err(error));
         }
         self.page.next().map(Ok)
     }
