@@ -3,6 +3,7 @@
 
 mod common;
 mod examples;
+mod examples_snapshot;
 mod executors;
 mod faults;
 mod ownership;

@@ -128,8 +128,9 @@ fn a_removed_snapshot_is_trimmed() {
         writer.write_full("object", data).unwrap();
     }
     assert_eq!(clones(&pool, "object"), ids.map(SnapId::get));
+    let removal = pool.aio_selfmanaged_snap_remove(ids[1]);
     pool.selfmanaged_snap_remove(ids[0]).unwrap();
-    pool.aio_selfmanaged_snap_remove(ids[1]).wait().unwrap();
+    removal.wait().unwrap();
     poll("the copies to be trimmed", || {
         clones(&pool, "object") == [ids[2].get()]
     });
