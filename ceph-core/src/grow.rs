@@ -65,6 +65,25 @@ pub fn sized<T: Clone, C: Code>(
     check(op, -libc::ERANGE).map(|_| Vec::new())
 }
 
+/// C answers `-ERANGE` without saying how much it needs, and the number of elements when they fit.
+pub fn counted<T: Clone, C: Code>(
+    op: &'static str,
+    zero: T,
+    mut call: impl FnMut(&mut [T]) -> C,
+) -> Result<Vec<T>> {
+    let mut buffer = vec![zero.clone(); 64];
+    for _ in 0..TRIES {
+        let code = call(&mut buffer).widen();
+        if code != -i64::from(libc::ERANGE) {
+            let len = check(op, code)?;
+            buffer.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+            return Ok(buffer);
+        }
+        buffer.resize(buffer.len() * 2, zero.clone());
+    }
+    check(op, -libc::ERANGE).map(|_| Vec::new())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +142,22 @@ mod tests {
         let error = sized("f", 0_u8, |_, _| -libc::EBUSY).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert!(sized("f", 0_u8, |_, _| -libc::ERANGE).is_err());
+    }
+
+    #[test]
+    fn counted_grows_until_all_fit() {
+        let got = counted("f", 0_u64, |buffer| {
+            let Some(start) = buffer.get_mut(..300) else {
+                return -libc::ERANGE;
+            };
+            start.fill(7);
+            300
+        });
+        assert_eq!(got.unwrap(), vec![7; 300]);
+        assert_eq!(counted("f", 0_u64, |_| 0).unwrap(), []);
+        let error = counted("f", 0_u64, |_| -libc::ENOENT).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let error = counted("f", 0_u64, |_| -libc::ERANGE).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutOfRange);
     }
 }

@@ -5,20 +5,26 @@ use ceph_core::Result;
 use rados_sys::Optional;
 
 pub(crate) use rados_sys::{
-    rados_aio_append, rados_aio_cancel, rados_aio_create_completion, rados_aio_flush,
-    rados_aio_flush_async, rados_aio_get_return_value, rados_aio_get_version, rados_aio_getxattr,
-    rados_aio_getxattrs, rados_aio_read, rados_aio_release, rados_aio_remove, rados_aio_rmxattr,
-    rados_aio_setxattr, rados_aio_stat, rados_aio_write, rados_aio_write_full,
+    LIBRADOS_SNAP_HEAD, rados_aio_append, rados_aio_cancel, rados_aio_create_completion,
+    rados_aio_flush, rados_aio_flush_async, rados_aio_get_return_value, rados_aio_get_version,
+    rados_aio_getxattr, rados_aio_getxattrs, rados_aio_ioctx_selfmanaged_snap_create,
+    rados_aio_ioctx_selfmanaged_snap_remove, rados_aio_read, rados_aio_release, rados_aio_remove,
+    rados_aio_rmxattr, rados_aio_setxattr, rados_aio_stat, rados_aio_write, rados_aio_write_full,
     rados_aio_write_op_operate, rados_aio_writesame, rados_append, rados_buffer_free,
     rados_cluster_fsid, rados_cluster_stat, rados_cluster_stat_t, rados_completion_t,
     rados_conf_get, rados_conf_parse_argv_remainder, rados_conf_parse_env, rados_conf_read_file,
     rados_conf_set, rados_connect, rados_create_write_op, rados_create2, rados_get_instance_id,
     rados_getxattrs_end, rados_getxattrs_next, rados_ioctx_create, rados_ioctx_create2,
     rados_ioctx_destroy, rados_ioctx_get_id, rados_ioctx_get_pool_name, rados_ioctx_pool_stat,
-    rados_ioctx_set_namespace, rados_ioctx_t, rados_list_ctx_t, rados_mgr_command,
-    rados_mon_command, rados_mon_command_target, rados_monitor_log2, rados_nobjects_list_close,
-    rados_nobjects_list_next, rados_nobjects_list_open, rados_osd_command, rados_pg_command,
-    rados_ping_monitor, rados_pool_create, rados_pool_delete, rados_pool_list, rados_pool_lookup,
+    rados_ioctx_selfmanaged_snap_create, rados_ioctx_selfmanaged_snap_remove,
+    rados_ioctx_selfmanaged_snap_rollback, rados_ioctx_selfmanaged_snap_set_write_ctx,
+    rados_ioctx_set_namespace, rados_ioctx_snap_create, rados_ioctx_snap_get_name,
+    rados_ioctx_snap_get_stamp, rados_ioctx_snap_list, rados_ioctx_snap_lookup,
+    rados_ioctx_snap_remove, rados_ioctx_snap_rollback, rados_ioctx_snap_set_read, rados_ioctx_t,
+    rados_list_ctx_t, rados_mgr_command, rados_mon_command, rados_mon_command_target,
+    rados_monitor_log2, rados_nobjects_list_close, rados_nobjects_list_next,
+    rados_nobjects_list_open, rados_osd_command, rados_pg_command, rados_ping_monitor,
+    rados_pool_create, rados_pool_delete, rados_pool_list, rados_pool_lookup,
     rados_pool_reverse_lookup, rados_pool_stat_t, rados_read, rados_release_write_op, rados_remove,
     rados_shutdown, rados_stat, rados_t, rados_trunc, rados_version, rados_wait_for_latest_osdmap,
     rados_write, rados_write_full, rados_write_op_truncate, rados_xattrs_iter_t,
@@ -33,6 +39,14 @@ pub(crate) use rados_sys::rados_mgr_command_target;
 
 #[cfg(feature = "cmpext")]
 pub(crate) use rados_sys::rados_aio_cmpext;
+
+#[cfg(feature = "object-cursor")]
+pub(crate) use rados_sys::{
+    rados_object_list, rados_object_list_begin, rados_object_list_cursor,
+    rados_object_list_cursor_cmp, rados_object_list_cursor_free, rados_object_list_end,
+    rados_object_list_free, rados_object_list_is_end, rados_object_list_item,
+    rados_object_list_slice,
+};
 
 /// A function that the running library may lack, for calling.
 ///

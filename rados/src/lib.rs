@@ -35,6 +35,8 @@ mod builder;
 mod command;
 mod conn;
 mod connect_failure;
+#[cfg(feature = "object-cursor")]
+mod cursor;
 mod ffi;
 mod health;
 mod ioctx;
@@ -46,6 +48,11 @@ mod name;
 mod object;
 mod ping;
 mod pool;
+mod selfmanaged;
+#[cfg(feature = "object-cursor")]
+mod slice;
+mod snap_view;
+mod snapshot;
 
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
@@ -54,6 +61,8 @@ pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
 pub use command::{Command, CommandOutput};
 pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
+#[cfg(feature = "object-cursor")]
+pub use cursor::ObjectCursor;
 pub use health::{DaemonVersion, Health, HealthCheck, HealthStatus};
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
@@ -66,6 +75,11 @@ pub use ping::MonitorPing;
 pub use pool::Force;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
+pub use selfmanaged::SnapContext;
+#[cfg(feature = "object-cursor")]
+pub use slice::ObjectSlice;
+pub use snap_view::SnapView;
+pub use snapshot::{PoolSnap, SnapId};
 
 /// The version that the running librados says it has: major, minor, extra.
 ///

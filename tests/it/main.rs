@@ -3,6 +3,7 @@
 
 mod common;
 mod examples;
+mod examples_snapshot;
 mod executors;
 mod faults;
 mod ownership;
@@ -10,6 +11,9 @@ mod rados_aio;
 mod rados_conn;
 mod rados_object;
 mod rados_pool;
+mod rados_scan;
+mod rados_selfmanaged;
+mod rados_snapshot;
 mod rados_stream;
 mod rbd_aio;
 mod rbd_async_cursor;

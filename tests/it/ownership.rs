@@ -152,6 +152,9 @@ fn handles_go_where_they_may() {
     shared::<Image>();
     shared::<rados::Error>();
     shared::<ImageCursor<Arc<Image>>>();
+    shared::<rados::ObjectCursor>();
+    shared::<rados::ObjectSlice>();
+    shared::<rados::SnapView>();
     sent::<ObjectIter>();
     adaptor::<rbd::ImageStream<Arc<Image>>>();
     adaptor::<rbd::ImageWriter<Arc<Image>>>();
