@@ -184,7 +184,7 @@ impl IoCtx {
     ///
     /// # Errors
     /// `InvalidArgument` in a pool that has snapshots of the whole pool; `NotFound` for an id that the pool has
-    /// not handed out, and when the pool has been deleted.
+    /// not handed out (from Ceph 16 on), and when the pool has been deleted.
     #[doc(alias = "rados_ioctx_selfmanaged_snap_remove")]
     pub fn selfmanaged_snap_remove(&self, snapshot: SnapId) -> Result<()> {
         const OP: &str = "rados_ioctx_selfmanaged_snap_remove";

@@ -71,7 +71,7 @@ pub struct PoolSnap {
 /// Those that change something block and ask a monitor. The others do not block and tell what this client
 /// knows; it knows its own changes at once, and those of others after
 /// [`Conn::wait_for_latest_osdmap`](crate::Conn::wait_for_latest_osdmap). All fail with `NotFound` when the
-/// pool has been deleted, and with `InvalidArgument` for a name with a NUL byte.
+/// pool has been deleted (on Ceph 14, changes with `InvalidArgument`), and with `InvalidArgument` for a name with a NUL byte.
 ///
 /// ```no_run
 /// # fn main() -> rados::Result<()> {

@@ -3,7 +3,6 @@
 
 mod common;
 mod examples;
-mod examples_snapshot;
 mod executors;
 mod faults;
 mod ownership;
@@ -34,3 +33,4 @@ mod rbd_snapshot;
 mod rbd_stream;
 mod rbd_trash;
 mod rbd_writer;
+mod snapshot_examples;

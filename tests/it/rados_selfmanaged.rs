@@ -131,9 +131,8 @@ fn a_removed_snapshot_is_trimmed() {
     let removal = pool.aio_selfmanaged_snap_remove(ids[1]);
     pool.selfmanaged_snap_remove(ids[0]).unwrap();
     removal.wait().unwrap();
-    poll("the copies to be trimmed", || {
-        clones(&pool, "object") == [ids[2].get()]
-    });
+    // The other takes `osd_snap_trim_sleep_hdd` longer.
+    poll("a copy to be trimmed", || clones(&pool, "object").len() < 3);
     for id in [ids[0], ids[1]] {
         let view = pool.at_snapshot(id).unwrap();
         fails(content_at(&view, "object"), ErrorKind::NotFound);
@@ -143,11 +142,11 @@ fn a_removed_snapshot_is_trimmed() {
     let kept = pool.at_snapshot(ids[2]).unwrap();
     assert_eq!(content_at(&kept, "object").unwrap(), "thr");
     let never = SnapId::new(ids[2].get() + 1000).unwrap();
-    fails(pool.selfmanaged_snap_remove(never), ErrorKind::NotFound);
-    fails(
-        pool.aio_selfmanaged_snap_remove(never).wait(),
-        ErrorKind::NotFound,
-    );
+    if release() >= 16 {
+        fails(pool.selfmanaged_snap_remove(never), ErrorKind::NotFound);
+        let removal = pool.aio_selfmanaged_snap_remove(never);
+        fails(removal.wait(), ErrorKind::NotFound);
+    }
 }
 
 #[test]
