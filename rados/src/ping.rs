@@ -56,7 +56,7 @@ impl ConnBuilder {
     /// # Errors
     /// `NotFound` when the configuration has no such monitor, and what [`connect`](Self::connect) fails with
     /// when it does not read; `TimedOut` when the monitor does not answer within
-    /// [`mount_timeout`](Self::mount_timeout); `InvalidArgument` when the name is empty or holds a NUL byte.
+    /// [`mount_timeout`](Self::mount_timeout), as it does not without a valid key; `InvalidArgument` when the name is empty or holds a NUL byte.
     #[doc(alias = "rados_ping_monitor")]
     pub fn ping_monitor(&self, mon: &str) -> Result<MonitorPing> {
         if called_by_ceph() {

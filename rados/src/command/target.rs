@@ -2,8 +2,12 @@
 
 use ceph_core::cstr::CName;
 use ceph_core::{Error, Result};
+#[cfg(feature = "mgr-target")]
+use serde::Deserialize;
 use serde::Serialize;
 
+#[cfg(feature = "mgr-target")]
+use super::Command;
 use super::{CommandOutput, Request};
 use crate::{Conn, ffi};
 
@@ -101,8 +105,8 @@ impl Conn {
     /// ```
     ///
     /// # Errors
-    /// The command's own; ENXIO (of kind `Other`) when there is no such OSD or it is down; `TimedOut` when it
-    /// does not answer within [`ConnBuilder::osd_timeout`](crate::ConnBuilder::osd_timeout);
+    /// The command's own; `NotFound` when there is no such OSD, ENXIO (of kind `Other`) when it is down;
+    /// `TimedOut` when it does not answer within [`ConnBuilder::osd_timeout`](crate::ConnBuilder::osd_timeout);
     /// `InvalidArgument` when the id is more than `i32::MAX`.
     #[doc(alias = "rados_osd_command")]
     pub fn osd_command(
@@ -215,12 +219,14 @@ impl Conn {
         })
     }
 
-    /// Sends a command to the manager with this name, active or not. Blocks.
+    /// Sends a command to the active manager if it has this name. Blocks.
     ///
     /// # Errors
-    /// The command's own; `Unsupported` where the connection has a
+    /// The command's own; `NotFound` when another manager is active; `Unsupported` where the connection has a
     /// [`mon_timeout`](crate::ConnBuilder::mon_timeout), for the reason that [`mgr_command`](Self::mgr_command)
-    /// gives; `InvalidArgument` when the name is empty or holds a NUL byte. It waits for a manager of this name.
+    /// gives; `InvalidArgument` when the name is empty or
+    /// holds a NUL byte. When the manager stops being the active one
+    /// just then, this waits until it is again.
     #[cfg(feature = "mgr-target")]
     #[doc(alias = "rados_mgr_command_target")]
     pub fn mgr_command_on(
@@ -233,10 +239,18 @@ impl Conn {
         let raw = self.raw_blocking(OP)?;
         let call = ffi::optional(&ffi::rados_mgr_command_target)?;
         let name = daemon(OP, "manager", mgr)?;
+        let refused = |errno, hint| Err(Error::refused(OP, errno, hint).on(format!("mgr.{mgr}")));
         if self.limits_managers()? {
             let hint = "this needs a connection without mon_timeout (rados_mon_op_timeout): librados would write \
                 to freed memory if the manager answered after it";
-            return Err(Error::refused(OP, libc::EOPNOTSUPP, hint).on(format!("mgr.{mgr}")));
+            return refused(libc::EOPNOTSUPP, hint.to_owned());
+        }
+        // librados waits for a manager of this name to become the active one.
+        let dump = self.mon_command(&Command::new("mgr dump").format_json(), b"")?;
+        let active: ActiveManager = dump.json()?;
+        if active.active_name != mgr {
+            let hint = format!("the active manager is {:?}", active.active_name);
+            return refused(libc::ENOENT, hint);
         }
         Request::new(OP, Some(format!("mgr.{mgr}")), command, input)?.send(|to| {
             // SAFETY: `raw` is connected; `name` lives until the call returns, `send` keeps all that the
@@ -264,6 +278,12 @@ impl Conn {
         let limit = self.config_get("rados_mon_op_timeout")?;
         Ok(limit.parse::<f64>() != Ok(0.0))
     }
+}
+
+#[cfg(feature = "mgr-target")]
+#[derive(Deserialize)]
+struct ActiveManager {
+    active_name: String,
 }
 
 /// The name of a daemon for C.
