@@ -167,11 +167,11 @@ impl Status {
     }
 }
 
-/// The words of all files, and the aliases in them.
+/// The aliases in all files, and the words of `ffi.rs`, which lists every C name used.
 #[derive(Default)]
 struct Source {
-    words: BTreeSet<String>,
     aliases: BTreeSet<String>,
+    used: BTreeSet<String>,
 }
 
 impl Source {
@@ -187,18 +187,25 @@ impl Source {
             if path.is_dir() {
                 self.add_dir(&path)?;
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                self.add(&fs::read_to_string(path)?);
+                let text = fs::read_to_string(&path)?;
+                self.add_aliases(&text);
+                if path.ends_with("ffi.rs") {
+                    self.add_used(&text);
+                }
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, text: &str) {
+    fn add_aliases(&mut self, text: &str) {
         let quoted = text.split("doc(alias = \"").skip(1);
         let aliases = quoted.filter_map(|rest| rest.split('"').next());
         self.aliases.extend(aliases.map(str::to_owned));
+    }
+
+    fn add_used(&mut self, text: &str) {
         let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-        self.words.extend(text.split(word).map(str::to_owned));
+        self.used.extend(text.split(word).map(str::to_owned));
     }
 }
 
@@ -209,7 +216,7 @@ fn state(row: &Row, source: &Source, refusals: &Refusals) -> State {
         || refusals.reason(row.name).is_some()
     {
         State::Refused
-    } else if source.words.contains(row.name) {
+    } else if source.used.contains(row.name) {
         State::Inside
     } else {
         State::Left
@@ -238,16 +245,16 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_goes_before_a_reason_and_that_before_a_word() {
+    fn an_alias_goes_before_a_reason_and_that_before_a_use() {
         let refusals = Refusals::parse("rados_aio_exec\tuse another\n").unwrap();
         let mut source = Source::default();
         let row = rados("rados_aio_exec");
         assert_eq!(state(&row, &source, &Refusals::default()), State::Left);
-        source.add("/// Not rados_aio_exec, nor rados_exec_x.");
+        source.add_used("rados_aio_exec, rados_exec_x,");
         assert_eq!(state(&row, &source, &Refusals::default()), State::Inside);
         assert_eq!(state(&rados("rados_exec"), &source, &refusals), State::Left);
         assert_eq!(state(&row, &source, &refusals), State::Refused);
-        source.add("#[doc(alias = \"rados_aio_exec\")]");
+        source.add_aliases("#[doc(alias = \"rados_aio_exec\")]");
         assert_eq!(state(&row, &source, &refusals), State::Wrapped);
     }
 }
