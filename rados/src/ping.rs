@@ -56,7 +56,7 @@ impl ConnBuilder {
     /// # Errors
     /// `NotFound` when the configuration has no such monitor, and what [`connect`](Self::connect) fails with
     /// when it does not read; `TimedOut` when the monitor does not answer within
-    /// [`mount_timeout`](Self::mount_timeout), as it does not without a valid key; `InvalidArgument` when the name is empty or holds a NUL byte.
+    /// the option `mon_client_ping_timeout` (30 s by default), as it does not without a valid key; `InvalidArgument` when the name is empty or holds a NUL byte.
     #[doc(alias = "rados_ping_monitor")]
     pub fn ping_monitor(&self, mon: &str) -> Result<MonitorPing> {
         if called_by_ceph() {
@@ -73,7 +73,7 @@ impl Conn {
     ///
     /// # Errors
     /// `NotFound` when there is no such monitor; `TimedOut` when it does not answer within
-    /// [`ConnBuilder::mount_timeout`]; `InvalidArgument` when the name is empty or holds a NUL byte.
+    /// the option `mon_client_ping_timeout` (30 s by default); `InvalidArgument` when the name is empty or holds a NUL byte.
     #[doc(alias = "rados_ping_monitor")]
     pub fn ping_monitor(&self, mon: &str) -> Result<MonitorPing> {
         ping(self.raw_blocking(OP)?, mon)

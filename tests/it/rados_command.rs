@@ -291,11 +291,11 @@ fn a_monitor_answers_a_ping_with_and_without_a_connection() {
     let missing = builder().config_file("/nonexistent/ceph.conf");
     fails(missing.ping_monitor("a"), ErrorKind::NotFound);
     let nobody = anonymous.mon_host("127.0.0.1:9");
-    let nobody = nobody.mount_timeout(Duration::from_secs(1));
+    let nobody = nobody.option("mon_client_ping_timeout", "1");
     fails(nobody.ping_monitor("a"), ErrorKind::TimedOut);
     // A monitor does not answer one whom it cannot know.
     let stranger = Conn::builder().mon_host(&addresses);
-    let stranger = stranger.mount_timeout(Duration::from_secs(1));
+    let stranger = stranger.option("mon_client_ping_timeout", "1");
     fails(stranger.ping_monitor("a"), ErrorKind::TimedOut);
 }
 
