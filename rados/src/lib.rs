@@ -42,7 +42,9 @@ mod list;
 mod list_stream;
 mod name;
 mod object;
+mod op;
 mod pool;
+mod xattr;
 
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
@@ -57,6 +59,9 @@ pub use list::{ObjectEntry, ObjectIter};
 pub use list_stream::ObjectStream;
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
+pub use op::{
+    CompareOp, Mismatch, OmapPage, OperationFlags, ReadOp, Results, Step, StepFlags, WriteOp,
+};
 pub use pool::Force;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;

@@ -188,7 +188,7 @@ impl IoCtx {
     }
 
     /// Calls C with an open handle and a name that lives until it returns.
-    fn object_op(
+    pub(crate) fn object_op(
         &self,
         op: &'static str,
         object: &[u8],
@@ -202,7 +202,7 @@ impl IoCtx {
     }
 
     /// Calls C with an open handle, and a name and data that live until it returns.
-    fn write_op(
+    pub(crate) fn write_op(
         &self,
         op: &'static str,
         object: &[u8],
