@@ -42,6 +42,9 @@ mod list;
 mod list_stream;
 mod name;
 mod object;
+mod omap;
+#[cfg(feature = "futures")]
+mod omap_stream;
 mod op;
 mod pool;
 mod xattr;
@@ -59,6 +62,9 @@ pub use list::{ObjectEntry, ObjectIter};
 pub use list_stream::ObjectStream;
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
+pub use omap::{OmapItem, OmapList};
+#[cfg(feature = "futures")]
+pub use omap_stream::OmapStream;
 pub use op::{
     CompareOp, Mismatch, OmapPage, OperationFlags, ReadOp, Results, Step, StepFlags, WriteOp,
 };

@@ -9,6 +9,7 @@ mod ownership;
 mod rados_aio;
 mod rados_conn;
 mod rados_object;
+mod rados_op;
 mod rados_pool;
 mod rados_stream;
 mod rbd_aio;

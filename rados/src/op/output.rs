@@ -10,7 +10,6 @@ use ceph_core::{Errno, Error, ErrorKind, Result, check, mismatch};
 use crate::{IoCtx, Name};
 
 /// A step's result, which can be had from the operation's [`Results`] once that has succeeded.
-#[must_use = "only with it can the step's result be had"]
 pub struct Step<T> {
     op: u64,
     index: usize,
