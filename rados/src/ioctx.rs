@@ -11,6 +11,16 @@ use ceph_core::{Error, Result, check, grow};
 use crate::conn::c_buffer;
 use crate::{Conn, Name, ffi};
 
+/// What a handle has beside its pool; fixed when it is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    pub(crate) namespace: String,
+    /// Empty for none.
+    pub(crate) locator: Name,
+    /// Whether a write to a full pool fails instead of waiting.
+    pub(crate) full_try: bool,
+}
+
 /// What librados takes for "all namespaces" in a listing.
 pub(crate) const ALL_NAMESPACES: &str = "\u{1}";
 
@@ -18,7 +28,8 @@ pub(crate) const ALL_NAMESPACES: &str = "\u{1}";
 ///
 /// Made by [`Conn::ioctx`]. Clones share the C handle. The namespace is fixed when the handle is
 /// made, because changing it under other users of the handle would be a race:
-/// [`with_namespace`](Self::with_namespace) makes a new one.
+/// [`with_namespace`](Self::with_namespace) makes a new one. So do [`with_locator`](Self::with_locator) and
+/// [`with_full_try`](Self::with_full_try), which keep what the handle had.
 ///
 /// ```no_run
 /// # fn main() -> rados::Result<()> {
@@ -36,7 +47,7 @@ pub struct IoCtx {
 struct IoCtxInner {
     raw: ffi::rados_ioctx_t,
     tracker: Tracker,
-    namespace: String,
+    scope: Scope,
     // After `raw` has been destroyed.
     conn: Conn,
 }
@@ -92,32 +103,70 @@ impl IoCtx {
         // SAFETY: `cluster` is connected, `name` lives until the call returns, `raw` is ours.
         let code = unsafe { ffi::rados_ioctx_create(cluster, name.as_ptr(), &raw mut raw) };
         check(OP, code).map_err(|error| error.on(pool))?;
-        Ok(Self::from_raw(raw, String::new(), conn))
+        Ok(Self::from_raw(raw, Scope::default(), conn))
     }
 
     /// Opens a handle of its own on the pool, in `namespace`, which may be `ALL_NAMESPACES`.
     pub(crate) fn open_by_id(conn: &Conn, pool: i64, namespace: &str) -> Result<Self> {
+        let namespace = namespace.to_owned();
+        Self::open_in(
+            conn,
+            pool,
+            Scope {
+                namespace,
+                ..Scope::default()
+            },
+        )
+    }
+
+    /// Opens a handle of its own on the pool, with what `scope` says.
+    pub(crate) fn open_in(conn: &Conn, pool: i64, scope: Scope) -> Result<Self> {
         const OP: &str = "rados_ioctx_create2";
         let cluster = conn.raw(OP)?;
-        let name = CName::new("rados_ioctx_set_namespace", "namespace", namespace)?;
+        let namespace = CName::new("rados_ioctx_set_namespace", "namespace", &scope.namespace)?;
+        let locator = CName::new("rados_ioctx_locator_set_key", "locator key", &scope.locator)?;
+        let full_try = match scope.full_try {
+            true => Some(ffi::optional(&ffi::rados_set_pool_full_try)?),
+            false => None,
+        };
         let mut raw = ffi::rados_ioctx_t(ptr::null_mut());
         // SAFETY: `cluster` is connected, and `raw` is this function's.
         let code = unsafe { ffi::rados_ioctx_create2(cluster, pool, &raw mut raw) };
         check(OP, code).map_err(|error| error.on(format!("pool id {pool}")))?;
-        let ioctx = Self::from_raw(raw, namespace.to_owned(), conn);
-        if !namespace.is_empty() {
-            // SAFETY: `raw` was created just now and nobody else has it; `name` is copied.
-            unsafe { ffi::rados_ioctx_set_namespace(raw, name.as_ptr()) };
+        let ioctx = Self::from_raw(raw, scope, conn);
+        let scope = &ioctx.inner.scope;
+        if !scope.namespace.is_empty() {
+            // SAFETY: `raw` was created just now and nobody else has it; the name is copied.
+            unsafe { ffi::rados_ioctx_set_namespace(raw, namespace.as_ptr()) };
+        }
+        if !scope.locator.as_bytes().is_empty() {
+            // SAFETY: as above.
+            unsafe { ffi::rados_ioctx_locator_set_key(raw, locator.as_ptr()) };
+        }
+        if let Some(set_full_try) = full_try {
+            // SAFETY: as above.
+            unsafe { set_full_try(raw) };
         }
         Ok(ioctx)
     }
 
-    fn from_raw(raw: ffi::rados_ioctx_t, namespace: String, conn: &Conn) -> Self {
+    /// Opens another handle on the same pool, whose scope is this one's but for a change.
+    pub(crate) fn rescoped(&self, change: impl FnOnce(&mut Scope)) -> Result<Self> {
+        let mut scope = self.inner.scope.clone();
+        change(&mut scope);
+        Self::open_in(self.conn(), self.pool_id()?, scope)
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.inner.scope
+    }
+
+    fn from_raw(raw: ffi::rados_ioctx_t, scope: Scope, conn: &Conn) -> Self {
         Self {
             inner: Arc::new(IoCtxInner {
                 raw,
                 tracker: Tracker::default(),
-                namespace,
+                scope,
                 conn: conn.clone(),
             }),
         }
@@ -158,13 +207,13 @@ impl IoCtx {
                 hint,
             ));
         }
-        Self::open_by_id(self.conn(), self.pool_id()?, namespace)
+        self.rescoped(|scope| scope.namespace = namespace.to_owned())
     }
 
     /// The namespace; `""` is the default one.
     #[doc(alias = "rados_ioctx_get_namespace")]
     pub fn namespace(&self) -> &str {
-        &self.inner.namespace
+        &self.inner.scope.namespace
     }
 
     /// The pool's id.
@@ -268,7 +317,7 @@ impl fmt::Debug for IoCtx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IoCtx")
             .field("pool_id", &self.pool_id().ok())
-            .field("namespace", &self.namespace())
+            .field("scope", self.scope())
             .finish()
     }
 }

@@ -26,20 +26,37 @@
 //! [`kind`]: Error::kind
 //! [`errno`]: Error::errno
 
+mod addr;
 mod aio;
 mod aio_object;
 mod aio_xattr;
+mod alignment;
+mod alloc_hint;
+mod application;
 mod args;
+mod auth;
+mod blocklist;
 mod buffer;
 mod builder;
+mod cache_tier;
+#[cfg(feature = "checksum")]
+mod checksum;
 mod command;
+#[cfg(feature = "cmpext")]
+mod compare;
+mod config_store;
 mod conn;
 mod connect_failure;
+mod exec;
 mod ffi;
+mod full_try;
+#[cfg(feature = "cluster-info")]
+mod inconsistent;
 mod ioctx;
 mod list;
 #[cfg(feature = "futures")]
 mod list_stream;
+mod locator;
 mod name;
 mod object;
 mod omap;
@@ -47,15 +64,29 @@ mod omap;
 mod omap_stream;
 mod op;
 mod pool;
+mod pool_options;
+#[cfg(feature = "cluster-info")]
+mod release;
+#[cfg(feature = "service-daemon")]
+mod service;
 mod xattr;
 
+pub use addr::{EntityAddr, Protocol};
+pub use alloc_hint::{AllocHint, AllocHintFlags};
+pub use auth::AuthKey;
+pub use blocklist::{Blocked, BlocklistEntry};
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
 pub use ceph_core::buf::{IoBuf, IoBufMut, Window};
 pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
+#[cfg(feature = "checksum")]
+pub use checksum::{ChecksumAlgorithm, Crc32c, XxHash32, XxHash64};
 pub use command::CommandOutput;
 pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
+pub use exec::ExecOutput;
+#[cfg(feature = "cluster-info")]
+pub use inconsistent::PgId;
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
@@ -69,8 +100,13 @@ pub use op::{
     CompareOp, Mismatch, OmapPage, OperationFlags, ReadOp, Results, Step, StepFlags, WriteOp,
 };
 pub use pool::Force;
+pub use pool_options::PoolOptions;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
+#[cfg(feature = "cluster-info")]
+pub use release::{CompatibleClients, Release};
+#[cfg(feature = "service-daemon")]
+pub use service::Service;
 
 /// The version that the running librados says it has: major, minor, extra.
 ///

@@ -52,7 +52,7 @@ bitflags! {
         const IGNORE_REDIRECT = ffi::LIBRADOS_OPERATION_IGNORE_REDIRECT;
         /// A write whose snapshot context is older than the object's fails.
         const ORDER_SNAP = ffi::LIBRADOS_OPERATION_ORDERSNAP;
-        /// Methods called by a write answer their code (15 and later).
+        /// The OSD sends back what the steps of a write put out (15 and later).
         const RETURN_VEC = ffi::LIBRADOS_OPERATION_RETURNVEC;
     }
 }
@@ -60,8 +60,8 @@ bitflags! {
 /// How what is stored must compare with what is given, for a step to succeed.
 ///
 /// The stored value stands on the left, whatever the C library's order: `CompareOp::Lt` asks that the
-/// stored value is less than the given one. Values are compared byte by byte, a shorter one being less;
-/// one that is not there is empty.
+/// stored value is less than the given one. Values are compared byte by byte, and a shorter one is less than
+/// what it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CompareOp {
     /// Equal.

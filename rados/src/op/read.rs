@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::c_int;
+#[cfg(feature = "checksum")]
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ceph_core::aio::Slot;
@@ -19,9 +21,11 @@ use super::{CompareOp, OperationFlags, StepFlags};
 #[cfg(feature = "cmpext")]
 use crate::Comparison;
 use crate::buffer::RadosBuf;
+#[cfg(feature = "checksum")]
+use crate::checksum::{ChecksumAlgorithm, SUMS_MAX, sums};
 use crate::object::{READ_MAX, system_time};
 use crate::xattr::Attributes;
-use crate::{Name, ObjectStat, ffi};
+use crate::{ExecOutput, Name, ObjectStat, ffi};
 
 /// Steps that read from an object at one moment; sent by [`IoCtx::operate_read`].
 ///
@@ -325,7 +329,7 @@ impl ReadOp {
         class: impl AsRef<[u8]>,
         method: impl AsRef<[u8]>,
         input: &[u8],
-    ) -> Step<Vec<u8>> {
+    ) -> Step<ExecOutput> {
         const OP: &str = "rados_read_op_exec";
         self.steps.add_with(
             OP,
@@ -346,7 +350,108 @@ impl ReadOp {
                 };
                 Ok(())
             },
-            |output, name, code| check(name, code).map(|_| output.into_inner().to_vec()),
+            |output, name, code| {
+                check(name, code).map(|code| ExecOutput {
+                    data: output.into_inner().to_vec(),
+                    code: code as u32, // an int
+                })
+            },
+        )
+    }
+
+    /// The checksum of the whole object, which the OSD computes; `None` for an empty object. Needs the feature
+    /// `checksum`.
+    ///
+    /// # Errors
+    /// The operation's: `Unsupported` where the library lacks it.
+    #[cfg(feature = "checksum")]
+    #[doc(alias = "rados_read_op_checksum")]
+    pub fn checksum<A: ChecksumAlgorithm>(&mut self, algorithm: A) -> Step<Option<A::Value>>
+    where
+        A::Value: 'static,
+    {
+        // To the OSD, no length means the whole object.
+        self.checksums(algorithm, (0, 0, 0), 1, |answer, name, code| {
+            check(name, code)?;
+            Ok(sums::<A>(&answer.into_inner()).pop())
+        })
+    }
+
+    /// The checksums of each `chunk` bytes of the `len` from `offset` on, which the OSD computes. What is past the
+    /// object's end is left out. Needs the feature `checksum`.
+    ///
+    /// # Errors
+    /// The operation's: `InvalidArgument` when `len`, or what the object has of it, is no multiple of `chunk`;
+    /// `OutOfDomain` for more than 1048576 chunks; `Unsupported` where the library lacks it.
+    #[cfg(feature = "checksum")]
+    #[doc(alias = "rados_read_op_checksum")]
+    pub fn checksum_chunks<A: ChecksumAlgorithm>(
+        &mut self,
+        algorithm: A,
+        offset: u64,
+        len: usize,
+        chunk: NonZeroU32,
+    ) -> Step<Vec<A::Value>>
+    where
+        A::Value: 'static,
+    {
+        let chunk = chunk.get() as usize; // at least 32 bits
+        let most = len / chunk;
+        self.checksums(
+            algorithm,
+            (offset, len, chunk),
+            most,
+            |answer, name, code| {
+                check(name, code)?;
+                Ok(sums::<A>(&answer.into_inner()))
+            },
+        )
+    }
+
+    #[cfg(feature = "checksum")]
+    fn checksums<A: ChecksumAlgorithm, T: 'static>(
+        &mut self,
+        algorithm: A,
+        (offset, len, chunk): (u64, usize, usize),
+        most: usize,
+        decode: Decoder<Slot<Vec<u8>>, T>,
+    ) -> Step<T> {
+        const OP: &str = "rados_read_op_checksum";
+        let seed = algorithm.seed();
+        // C writes how many there are, and those, each as wide as the seed.
+        let room = size_of::<u32>() + most.min(SUMS_MAX) * seed.len();
+        self.steps.add_with(
+            OP,
+            seed.len(),
+            Slot::new(vec![0_u8; room]),
+            |raw, answer, code| {
+                let checksum = ffi::optional(&ffi::rados_read_op_checksum)?;
+                if most > SUMS_MAX {
+                    let hint = format!("there are {most} chunks, which must be in 0..={SUMS_MAX}");
+                    return Err(Error::refused(OP, libc::EDOM, hint));
+                }
+                // SAFETY: the operation has not started, so nobody else uses the buffer.
+                let start = unsafe { &mut *answer.as_ptr() }.as_mut_ptr().cast();
+                let (seed, seed_len) = (seed.as_ptr().cast(), seed.len());
+                // SAFETY: the operation is open, the seed is copied, and the outputs are kept with it; the
+                // buffer has so much room.
+                unsafe {
+                    checksum(
+                        raw,
+                        A::TYPE,
+                        seed,
+                        seed_len,
+                        offset,
+                        len,
+                        chunk,
+                        start,
+                        room,
+                        code,
+                    )
+                };
+                Ok(())
+            },
+            decode,
         )
     }
 

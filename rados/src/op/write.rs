@@ -18,8 +18,8 @@ use super::steps::{Raw, Steps};
 use super::{CompareOp, OperationFlags, StepFlags};
 #[cfg(feature = "cmpext")]
 use crate::Comparison;
-use crate::ffi;
 use crate::object::WRITE_MAX;
+use crate::{AllocHint, ffi};
 
 /// Steps that change an object, all together or not at all; sent by [`IoCtx::operate`].
 ///
@@ -219,7 +219,7 @@ impl WriteOp {
     /// attribute that does not exist is empty.
     ///
     /// # Errors
-    /// The operation's, when it does not: `Canceled`.
+    /// The operation's, when it does not: `Canceled`; `NotFound` when the object does not exist.
     #[doc(alias = "rados_write_op_cmpxattr")]
     pub fn cmpxattr(
         &mut self,
@@ -301,6 +301,9 @@ impl WriteOp {
     }
 
     /// Removes an extended attribute, if it is there.
+    ///
+    /// # Errors
+    /// The operation's: `NotFound` when the object does not exist.
     #[doc(alias = "rados_write_op_rmxattr")]
     pub fn rmxattr(&mut self, name: impl AsRef<[u8]>) -> &mut Self {
         const OP: &str = "rados_write_op_rmxattr";
@@ -385,7 +388,8 @@ impl WriteOp {
         self
     }
 
-    /// Cuts the object to `size` bytes, or extends it by zeros, creating it if need be.
+    /// Cuts the object to `size` bytes, or extends it by zeros. An object that does not exist stays so, unless an
+    /// earlier step creates it.
     ///
     /// # Errors
     /// The operation's: as for [`write`](Self::write).
@@ -399,8 +403,8 @@ impl WriteOp {
         self
     }
 
-    /// Makes `len` bytes from `offset` on zeros, which take no space then, as far as the object has them. Zeros
-    /// that reach its end cut it there.
+    /// Makes `len` bytes from `offset` on zeros, which take no space then. Where they reach the object's end they
+    /// are cut off: it ends at `offset`. An object that does not exist stays so.
     ///
     /// # Errors
     /// The operation's: as for [`write`](Self::write).
@@ -428,8 +432,31 @@ impl WriteOp {
         self
     }
 
+    /// Tells the OSDs what the object will look like, and creates it if need be: see
+    /// [`IoCtx::set_alloc_hint`](crate::IoCtx::set_alloc_hint).
+    #[doc(alias = "rados_write_op_set_alloc_hint")]
+    #[doc(alias = "rados_write_op_set_alloc_hint2")]
+    pub fn set_alloc_hint(&mut self, hint: AllocHint) -> &mut Self {
+        let AllocHint {
+            object_size,
+            write_size,
+            flags,
+        } = hint;
+        self.steps.add("rados_write_op_set_alloc_hint", 0, |raw| {
+            if let Some(set2) = ffi::rados_write_op_set_alloc_hint2.get() {
+                // SAFETY: the operation is open.
+                unsafe { set2(raw, object_size, write_size, flags.bits()) };
+                return Ok(());
+            }
+            // SAFETY: the operation is open.
+            unsafe { ffi::rados_write_op_set_alloc_hint(raw, object_size, write_size) };
+            Ok(())
+        });
+        self
+    }
+
     /// Calls a method of an object class, which may change the object, with `input`. The step's result is the code
-    /// that it returned, which is 0 unless the operation's flags have [`OperationFlags::RETURN_VEC`].
+    /// that it returned; what it put out is not to be had.
     ///
     /// # Errors
     /// The operation's: what the method says; `Unsupported` when the OSDs have no such class or method.
