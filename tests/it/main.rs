@@ -3,6 +3,7 @@
 
 mod common;
 mod examples;
+mod examples_op;
 mod executors;
 mod faults;
 mod ownership;
@@ -17,6 +18,7 @@ mod rados_hint;
 mod rados_inconsistent;
 mod rados_locator;
 mod rados_object;
+mod rados_omap;
 mod rados_op;
 mod rados_pool;
 mod rados_service;

@@ -65,6 +65,8 @@ pub(super) struct Steps<R: Raw> {
     pub(super) count: usize,
     pub(super) flags: OperationFlags,
     bytes: usize,
+    /// Whether the last step had nothing to do, and so is none.
+    nothing: bool,
 }
 
 impl<R: Raw> Steps<R> {
@@ -79,7 +81,13 @@ impl<R: Raw> Steps<R> {
             count: 0,
             flags: OperationFlags::empty(),
             bytes: 0,
+            nothing: false,
         }
+    }
+
+    /// Notes a step that has nothing to do.
+    pub(super) fn add_nothing(&mut self) {
+        self.nothing = true;
     }
 
     /// Adds a step that carries `bytes` bytes: `add` calls the C function `op` with the operation, which is
@@ -104,7 +112,10 @@ impl<R: Raw> Steps<R> {
             add(self.handle.0)
         };
         match added {
-            Ok(()) => self.count += 1,
+            Ok(()) => {
+                self.count += 1;
+                self.nothing = false;
+            }
             Err(error) => self.refused = Some(error),
         }
     }
@@ -133,7 +144,7 @@ impl<R: Raw> Steps<R> {
 
     /// Adds flags to the last step.
     pub(super) fn set_step_flags(&mut self, op: &'static str, flags: StepFlags) {
-        if self.refused.is_some() {
+        if self.refused.is_some() || self.nothing {
             return;
         }
         if self.count == 0 {

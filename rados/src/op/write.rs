@@ -404,12 +404,16 @@ impl WriteOp {
     }
 
     /// Makes `len` bytes from `offset` on zeros, which take no space then. Where they reach the object's end they
-    /// are cut off: it ends at `offset`. An object that does not exist stays so.
+    /// are cut off: it ends at `offset`. An object that does not exist stays so. No bytes are no step.
     ///
     /// # Errors
     /// The operation's: as for [`write`](Self::write).
     #[doc(alias = "rados_write_op_zero")]
     pub fn zero(&mut self, offset: u64, len: u64) -> &mut Self {
+        if len == 0 {
+            self.steps.add_nothing(); // an OSD would abort (16.2.15)
+            return self;
+        }
         self.steps.add("rados_write_op_zero", 0, |raw| {
             // SAFETY: the operation is open.
             unsafe { ffi::rados_write_op_zero(raw, offset, len) };
