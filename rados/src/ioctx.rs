@@ -18,8 +18,9 @@ pub(crate) const ALL_NAMESPACES: &str = "\u{1}";
 ///
 /// Made by [`Conn::ioctx`]. Clones share the C handle. The namespace is fixed when the handle is
 /// made, because changing it under other users of the handle would be a race:
-/// [`with_namespace`](Self::with_namespace) makes a new one. So it is with self-managed snapshots
-/// and [`with_snap_context`](Self::with_snap_context).
+/// [`with_namespace`](Self::with_namespace) makes a new one. So do [`with_locator`](Self::with_locator),
+/// [`with_full_try`](Self::with_full_try) and [`with_snap_context`](Self::with_snap_context), which keep
+/// what the handle had.
 ///
 /// ```no_run
 /// # fn main() -> rados::Result<()> {
@@ -43,9 +44,13 @@ struct IoCtxInner {
 }
 
 /// What librados keeps per handle: fixed when that is made.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     pub(crate) namespace: String,
+    /// Empty for none.
+    pub(crate) locator: Name,
+    /// Whether a write to a full pool fails instead of waiting.
+    pub(crate) full_try: bool,
     pub(crate) snap_context: SnapContext,
     /// What is read, if not what is there now.
     pub(crate) snapshot: Option<SnapId>,
@@ -126,6 +131,11 @@ impl IoCtx {
         const OP: &str = "rados_ioctx_create2";
         let cluster = conn.raw(OP)?;
         let namespace = CName::new("rados_ioctx_set_namespace", "namespace", &state.namespace)?;
+        let locator = CName::new("rados_ioctx_locator_set_key", "locator key", &state.locator)?;
+        let full_try = match state.full_try {
+            true => Some(ffi::optional(&ffi::rados_set_pool_full_try)?),
+            false => None,
+        };
         let mut raw = ffi::rados_ioctx_t(ptr::null_mut());
         // SAFETY: `cluster` is connected, and `raw` is this function's.
         let code = unsafe { ffi::rados_ioctx_create2(cluster, pool, &raw mut raw) };
@@ -135,6 +145,14 @@ impl IoCtx {
         if !state.namespace.is_empty() {
             // SAFETY: `raw` was created just now and nobody else has it; the name is copied.
             unsafe { ffi::rados_ioctx_set_namespace(raw, namespace.as_ptr()) };
+        }
+        if !state.locator.as_bytes().is_empty() {
+            // SAFETY: as above.
+            unsafe { ffi::rados_ioctx_locator_set_key(raw, locator.as_ptr()) };
+        }
+        if let Some(set_full_try) = full_try {
+            // SAFETY: as above.
+            unsafe { set_full_try(raw) };
         }
         state.snap_context.set(raw)?;
         if let Some(snapshot) = state.snapshot {
@@ -314,7 +332,7 @@ impl fmt::Debug for IoCtx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IoCtx")
             .field("pool_id", &self.pool_id().ok())
-            .field("namespace", &self.namespace())
+            .field("state", self.state())
             .finish()
     }
 }

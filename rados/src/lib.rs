@@ -26,44 +26,80 @@
 //! [`kind`]: Error::kind
 //! [`errno`]: Error::errno
 
+mod addr;
 mod aio;
 mod aio_object;
 mod aio_xattr;
+mod alignment;
+mod alloc_hint;
+mod application;
 mod args;
+mod auth;
+mod blocklist;
 mod buffer;
 mod builder;
+mod cache_tier;
+#[cfg(feature = "checksum")]
+mod checksum;
 mod command;
+#[cfg(feature = "cmpext")]
+mod compare;
+mod config_store;
 mod conn;
 mod connect_failure;
 #[cfg(feature = "object-cursor")]
 mod cursor;
+mod exec;
 mod ffi;
+mod full_try;
 mod health;
+#[cfg(feature = "cluster-info")]
+mod inconsistent;
 mod ioctx;
 mod list;
 #[cfg(feature = "futures")]
 mod list_stream;
+mod locator;
 mod log;
 mod name;
 mod object;
+mod omap;
+#[cfg(feature = "futures")]
+mod omap_stream;
+mod op;
 mod ping;
 mod pool;
+mod pool_options;
+#[cfg(feature = "cluster-info")]
+mod release;
 mod selfmanaged;
+#[cfg(feature = "service-daemon")]
+mod service;
 #[cfg(feature = "object-cursor")]
 mod slice;
 mod snap_view;
 mod snapshot;
+mod xattr;
 
+pub use addr::{EntityAddr, Protocol};
+pub use alloc_hint::{AllocHint, AllocHintFlags};
+pub use auth::AuthKey;
+pub use blocklist::{Blocked, BlocklistEntry};
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
 pub use ceph_core::buf::{IoBuf, IoBufMut, Window};
 pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
+#[cfg(feature = "checksum")]
+pub use checksum::{ChecksumAlgorithm, Crc32c, XxHash32, XxHash64};
 pub use command::{Command, CommandOutput};
 pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
 #[cfg(feature = "object-cursor")]
 pub use cursor::ObjectCursor;
+pub use exec::ExecOutput;
 pub use health::{DaemonVersion, Health, HealthCheck, HealthStatus};
+#[cfg(feature = "cluster-info")]
+pub use inconsistent::PgId;
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
@@ -71,11 +107,22 @@ pub use list_stream::ObjectStream;
 pub use log::{LogEvent, LogIter, LogLevel, LogLine, LogStream};
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
+pub use omap::{OmapItem, OmapList};
+#[cfg(feature = "futures")]
+pub use omap_stream::OmapStream;
+pub use op::{
+    CompareOp, Mismatch, OmapPage, OperationFlags, ReadOp, Results, Step, StepFlags, WriteOp,
+};
 pub use ping::MonitorPing;
 pub use pool::Force;
+pub use pool_options::PoolOptions;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
+#[cfg(feature = "cluster-info")]
+pub use release::{CompatibleClients, Release};
 pub use selfmanaged::SnapContext;
+#[cfg(feature = "service-daemon")]
+pub use service::Service;
 #[cfg(feature = "object-cursor")]
 pub use slice::ObjectSlice;
 pub use snap_view::SnapView;
