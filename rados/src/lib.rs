@@ -40,6 +40,8 @@ mod ioctx;
 mod list;
 #[cfg(feature = "futures")]
 mod list_stream;
+mod lock;
+mod lockers;
 mod name;
 mod object;
 mod pool;
@@ -55,6 +57,8 @@ pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
 pub use list_stream::ObjectStream;
+pub use lock::{Lock, LockRequest};
+pub use lockers::{LockMode, Locker, Lockers};
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
 pub use pool::Force;
