@@ -92,7 +92,7 @@ impl IoCtx {
                 [Some(client), Some(cookie), Some(address)] => lockers.push(Locker {
                     client: String::from_utf8_lossy(client).into_owned(),
                     cookie: cookie.to_vec().into(),
-                    address: String::from_utf8_lossy(address).into_owned(),
+                    address: address_of(&String::from_utf8_lossy(address)),
                 }),
                 [None, None, None] if lockers.len() as u64 == count => break,
                 _ => {
@@ -246,8 +246,34 @@ impl Conn {
     }
 }
 
+/// An address without the protocol's version, which some releases put in front of it.
+fn address_of(address: &str) -> String {
+    let versions = ["v1:", "v2:", "any:"];
+    let rest = versions.iter().find_map(|v| address.strip_prefix(v));
+    rest.unwrap_or(address).to_owned()
+}
+
 /// The strings that end with a NUL each in a list of C's.
 fn strings(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split_inclusive(|&byte| byte == 0)
         .map(|string| string.strip_suffix(&[0]).unwrap_or(string))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_as_the_blocklist_has_it() {
+        for address in ["v1:10.0.0.1:0/7", "any:10.0.0.1:0/7", "10.0.0.1:0/7"] {
+            assert_eq!(address_of(address), "10.0.0.1:0/7");
+        }
+        assert_eq!(address_of("v1:[fe80::1]:0/7"), "[fe80::1]:0/7");
+    }
+
+    #[test]
+    fn a_list_has_empty_strings_too() {
+        assert!(strings(b"one\0\0three\0").eq([&b"one"[..], b"", b"three"]));
+        assert_eq!(strings(b"").next(), None);
+    }
 }

@@ -3,11 +3,13 @@
 
 mod common;
 mod examples;
+mod examples_lock;
 mod executors;
 mod faults;
 mod ownership;
 mod rados_aio;
 mod rados_conn;
+mod rados_lock;
 mod rados_object;
 mod rados_pool;
 mod rados_stream;
