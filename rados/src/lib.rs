@@ -60,6 +60,8 @@ mod list;
 #[cfg(feature = "futures")]
 mod list_stream;
 mod locator;
+mod lock;
+mod lockers;
 mod log;
 mod name;
 mod object;
@@ -104,6 +106,8 @@ pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
 pub use list_stream::ObjectStream;
+pub use lock::{Lock, LockRequest};
+pub use lockers::{LockMode, Locker, Lockers};
 pub use log::{LogEvent, LogIter, LogLevel, LogLine, LogStream};
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};

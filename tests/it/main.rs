@@ -3,6 +3,7 @@
 
 mod common;
 mod examples;
+mod examples_lock;
 mod examples_op;
 mod executors;
 mod faults;
@@ -18,6 +19,7 @@ mod rados_full;
 mod rados_hint;
 mod rados_inconsistent;
 mod rados_locator;
+mod rados_lock;
 mod rados_log;
 mod rados_object;
 mod rados_omap;

@@ -151,6 +151,7 @@ fn handles_go_where_they_may() {
     shared::<IoCtx>();
     shared::<Image>();
     shared::<rados::Error>();
+    shared::<rados::Lock>();
     shared::<ImageCursor<Arc<Image>>>();
     shared::<rados::ObjectCursor>();
     shared::<rados::ObjectSlice>();
