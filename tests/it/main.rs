@@ -2,6 +2,7 @@
 //! this run.
 
 mod common;
+mod example_cluster;
 mod examples;
 mod executors;
 mod faults;

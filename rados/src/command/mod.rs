@@ -163,7 +163,7 @@ mod tests {
         for (data, part) in [
             (r#"{"key": "AQsecret"}"#, "another type"),
             ("AQsecret", "not JSON"),
-            (r#"["AQsecret""#, "ends early"),
+            ("[1, 2", "ends early"),
             ("", "empty"),
         ] {
             let error = output(data).json::<Vec<u64>>().unwrap_err();
