@@ -53,8 +53,8 @@ fn run(args: &Args) -> Result<()> {
     for mon in map["mons"].as_array().into_iter().flatten() {
         let name = mon["name"].as_str().unwrap_or_default();
         // One that does not answer is told of, and no reason to stop.
-        match conn.ping_monitor(name) {
-            Ok(pong) => println!("mon.{name}: {}, quorum {:?}", pong.state, pong.quorum),
+        match conn.monitor_status(name) {
+            Ok(status) => println!("mon.{name}: {}, quorum {:?}", status.state, status.quorum),
             Err(error) => println!("mon.{name}: {error}"),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) use rados_sys::{
     rados_ioctx_set_namespace, rados_ioctx_t, rados_list_ctx_t, rados_mgr_command,
     rados_mon_command, rados_mon_command_target, rados_monitor_log2, rados_nobjects_list_close,
     rados_nobjects_list_next, rados_nobjects_list_open, rados_osd_command, rados_pg_command,
-    rados_ping_monitor, rados_pool_create, rados_pool_delete, rados_pool_list, rados_pool_lookup,
+    rados_pool_create, rados_pool_delete, rados_pool_list, rados_pool_lookup,
     rados_pool_reverse_lookup, rados_pool_stat_t, rados_read, rados_release_write_op, rados_remove,
     rados_shutdown, rados_stat, rados_t, rados_trunc, rados_version, rados_wait_for_latest_osdmap,
     rados_write, rados_write_full, rados_write_op_truncate, rados_xattrs_iter_t,

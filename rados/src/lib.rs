@@ -42,9 +42,9 @@ mod list;
 #[cfg(feature = "futures")]
 mod list_stream;
 mod log;
+mod monitor;
 mod name;
 mod object;
-mod ping;
 mod pool;
 
 pub use builder::ConnBuilder;
@@ -60,9 +60,9 @@ pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
 pub use list_stream::ObjectStream;
 pub use log::{LogEvent, LogIter, LogLevel, LogLine, LogStream};
+pub use monitor::MonitorStatus;
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
-pub use ping::MonitorPing;
 pub use pool::Force;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
