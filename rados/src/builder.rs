@@ -198,18 +198,7 @@ impl ConnBuilder {
     #[doc(alias = "rados_conf_read_file")]
     pub fn connect(&self) -> Result<Conn> {
         const OP: &str = "rados_connect";
-        let (inner, name) = self.configure(OP)?;
-        let raw = inner.raw(OP)?;
-        // SAFETY: `raw` is created and not connected. On failure the handle is of no more use,
-        // and `inner` shuts it down.
-        let code = unsafe { ffi::rados_connect(raw) };
-        check(OP, code).map_err(|error| connect_failure::explain(error, &inner, &name))?;
-        Ok(Conn::from_inner(inner))
-    }
-
-    /// A handle with all that is set here, not connected, for the C function `op`; and the user's name.
-    pub(crate) fn configure(&self, op: &'static str) -> Result<(ConnInner, String)> {
-        let refuse = |hint: String| Error::refused(op, libc::EINVAL, hint);
+        let refuse = |hint: String| Error::refused(OP, libc::EINVAL, hint);
         let (mut early, rest) = Early::take(&self.args).map_err(refuse)?;
         let env = Early::from_env().map_err(|hint| refuse(format!("in CEPH_ARGS, {hint}")))?;
         let explicit = Early {
@@ -226,8 +215,8 @@ impl ConnBuilder {
         let cluster = who.cluster.unwrap_or_else(|| "ceph".to_owned());
         let inner = {
             let _environment = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-            let c_cluster = CName::new(op, "cluster name", &cluster)?;
-            let c_name = CName::new(op, "user name", &name)?;
+            let c_cluster = CName::new(OP, "cluster name", &cluster)?;
+            let c_name = CName::new(OP, "user name", &name)?;
             let inner = ConnInner::create(&c_cluster, &c_name).map_err(|e| e.on(&*name))?;
             match (conf, &self.files) {
                 // A list is split by librados, as by Ceph's programs.
@@ -252,7 +241,12 @@ impl ConnBuilder {
             }
             inner
         };
-        Ok((inner, name))
+        let raw = inner.raw(OP)?;
+        // SAFETY: `raw` is created and not connected. On failure the handle is of no more use,
+        // and `inner` shuts it down.
+        let code = unsafe { ffi::rados_connect(raw) };
+        check(OP, code).map_err(|error| connect_failure::explain(error, &inner, &name))?;
+        Ok(Conn::from_inner(inner))
     }
 }
 

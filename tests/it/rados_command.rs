@@ -1,4 +1,4 @@
-//! Commands to every kind of daemon, pings, and what is asked by commands.
+//! Commands to every kind of daemon, and what is asked by commands.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -238,7 +238,7 @@ fn a_command_reaches_the_manager_of_a_name() {
 }
 
 #[test]
-fn a_manager_that_answers_too_late_does_no_harm() {
+fn daemons_that_do_not_answer_in_time_time_out_and_do_no_harm_later() {
     let cluster = TestCluster::builder().start().unwrap();
     let builder = Conn::builder().config_file(cluster.conf_path());
     let conn = builder
@@ -252,6 +252,13 @@ fn a_manager_that_answers_too_late_does_no_harm() {
     fails(conn.mgr_command(&stat, b""), ErrorKind::TimedOut);
     cluster.resume(Daemon::Mgr).unwrap();
     poll("the manager to answer again", works);
+    cluster.pause(Daemon::Mon).unwrap();
+    fails(conn.monitor_status("0"), ErrorKind::TimedOut);
+    fails(conn.health(), ErrorKind::TimedOut);
+    cluster.resume(Daemon::Mon).unwrap();
+    poll("the monitor to answer again", || {
+        conn.monitor_status("0").is_ok()
+    });
 }
 
 #[test]
@@ -266,37 +273,20 @@ fn async_code_sends_commands_too() {
 }
 
 #[test]
-fn a_monitor_answers_a_ping_with_and_without_a_connection() {
+fn a_monitor_tells_how_it_is() {
     let name = mon();
-    for pong in [conn().ping_monitor(&name), builder().ping_monitor(&name)] {
-        let pong = pong.unwrap();
-        assert_eq!((&*pong.name, pong.rank), (&*name, Some(0)));
-        assert!(["leader", "peon"].contains(&&*pong.state), "{pong:?}");
-        assert!(pong.quorum.contains(&0));
-        assert!(pong.json["health"].is_object(), "{pong:?}");
+    for target in [&*name, "0"] {
+        let status = conn().monitor_status(target).unwrap();
+        assert_eq!((&*status.name, status.rank), (&*name, Some(0)));
+        assert!(["leader", "peon"].contains(&&*status.state), "{status:?}");
+        assert!(status.quorum.contains(&0));
+        assert_eq!(status.json["monmap"]["fsid"], conn().fsid().unwrap());
     }
-    // The monitor's name in the cluster counts where there is a connection, a letter where there is none.
-    let addresses = conn().config_get("mon_host").unwrap();
-    let anonymous = Conn::builder().mon_host(&addresses);
-    let anonymous = anonymous.keyring(conn().config_get("keyring").unwrap());
-    assert_eq!(anonymous.ping_monitor("a").unwrap().rank, Some(0));
-    for missing in ["no-such-monitor", "77"] {
-        fails(conn().ping_monitor(missing), ErrorKind::NotFound);
-        fails(builder().ping_monitor(missing), ErrorKind::NotFound);
-    }
-    for bad in ["", "a\0b"] {
-        fails(conn().ping_monitor(bad), ErrorKind::InvalidArgument);
-        fails(builder().ping_monitor(bad), ErrorKind::InvalidArgument);
-    }
-    let missing = builder().config_file("/nonexistent/ceph.conf");
-    fails(missing.ping_monitor("a"), ErrorKind::NotFound);
-    let nobody = anonymous.mon_host("127.0.0.1:9");
-    let nobody = nobody.option("mon_client_ping_timeout", "1");
-    fails(nobody.ping_monitor("a"), ErrorKind::TimedOut);
-    // A monitor does not answer one whom it cannot know.
-    let stranger = Conn::builder().mon_host(&addresses);
-    let stranger = stranger.option("mon_client_ping_timeout", "1");
-    fails(stranger.ping_monitor("a"), ErrorKind::TimedOut);
+    fails(
+        conn().monitor_status("no-such-monitor"),
+        ErrorKind::NotFound,
+    );
+    fails(conn().monitor_status(""), ErrorKind::InvalidArgument);
 }
 
 #[test]

@@ -37,7 +37,16 @@ impl CommandOutput {
     /// `Io` (EBADMSG) when the output is not JSON of this type. The text says where, and nothing of the
     /// output.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        decode(self.op, &self.data)
+        serde_json::from_slice(&self.data).map_err(|error| {
+            let what = match error.classify() {
+                Category::Data => "is JSON of another type than asked for",
+                Category::Eof => "ends early, or is empty",
+                Category::Syntax | Category::Io => "is not JSON",
+            };
+            let (line, column) = (error.line(), error.column());
+            let hint = format!("the output {what}, at line {line} column {column}");
+            Error::refused(self.op, libc::EBADMSG, hint)
+        })
     }
 }
 
@@ -48,20 +57,6 @@ impl fmt::Debug for CommandOutput {
             .field("status", &self.status)
             .finish()
     }
-}
-
-/// Decodes what the C function `op` answered. The error quotes nothing, since there may be keys.
-pub(crate) fn decode<T: DeserializeOwned>(op: &'static str, json: &[u8]) -> Result<T> {
-    serde_json::from_slice(json).map_err(|error| {
-        let what = match error.classify() {
-            Category::Data => "is JSON of another type than asked for",
-            Category::Eof => "ends early, or is empty",
-            Category::Syntax | Category::Io => "is not JSON",
-        };
-        let (line, column) = (error.line(), error.column());
-        let hint = format!("the output {what}, at line {line} column {column}");
-        Error::refused(op, libc::EBADMSG, hint)
-    })
 }
 
 /// A command on its way through C.
@@ -163,7 +158,7 @@ mod tests {
         for (data, part) in [
             (r#"{"key": "AQsecret"}"#, "another type"),
             ("AQsecret", "not JSON"),
-            (r#"["AQsecret""#, "ends early"),
+            ("[1, 2", "ends early"),
             ("", "empty"),
         ] {
             let error = output(data).json::<Vec<u64>>().unwrap_err();
