@@ -45,7 +45,10 @@ fn run(args: &Args) -> Result<()> {
         retries += increment(&pool, &args.object)?;
     }
     let (value, _) = get(&pool, &args.object)?;
-    println!("{value} after {} increments and {retries} retries", args.times);
+    println!(
+        "{value} after {} increments and {retries} retries",
+        args.times
+    );
     Ok(())
 }
 
