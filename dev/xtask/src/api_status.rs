@@ -59,8 +59,16 @@ struct Source {
 
 fn source(dir: &Path) -> Result<Source> {
     let mut text = String::new();
-    for entry in fs::read_dir(dir)? {
-        text += &fs::read_to_string(entry?.path())?;
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension() == Some("rs".as_ref()) {
+                text += &fs::read_to_string(path)?;
+            }
+        }
     }
     let quoted = text.split("doc(alias = \"").skip(1);
     let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
