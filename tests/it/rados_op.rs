@@ -10,6 +10,9 @@ use rados::{
 
 use crate::common::*;
 
+/// Steps that make an operation fail, and how: a word for it and the error's kind.
+type Case<'a> = (&'a str, ErrorKind, &'a dyn Fn(&mut WriteOp));
+
 fn write(build: impl FnOnce(&mut WriteOp)) -> WriteOp {
     let mut op = WriteOp::new();
     build(&mut op);
@@ -108,7 +111,7 @@ fn nothing_happens_when_a_step_fails() {
         pool.write_full(object, b"old").unwrap();
         pool.setxattr(object, "name", b"b").unwrap();
     }
-    let failing: [(&str, ErrorKind, &dyn Fn(&mut WriteOp)); 6] = [
+    let failing: [Case<'_>; 6] = [
         ("create", ErrorKind::AlreadyExists, &|op| {
             op.create_exclusive();
         }),
@@ -369,7 +372,7 @@ fn drop_ref<T>(_: &mut T) {}
 #[test]
 fn a_step_that_is_refused_fails_the_operation_before_it_is_sent() {
     let pool = Pool::new();
-    let refused: [(&str, ErrorKind, &dyn Fn(&mut WriteOp)); 8] = [
+    let refused: [Case<'_>; 8] = [
         ("NUL byte at offset 1", ErrorKind::InvalidArgument, &|op| {
             op.setxattr("a\0b", b"");
         }),
