@@ -13,6 +13,9 @@ pub(crate) struct RadosBuf {
     pub(crate) len: usize,
 }
 
+// SAFETY: it is memory with one owner, and no tie to a thread.
+unsafe impl Send for RadosBuf {}
+
 impl RadosBuf {
     pub(crate) fn empty() -> Self {
         Self {

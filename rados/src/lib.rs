@@ -43,6 +43,7 @@ mod list_stream;
 mod name;
 mod object;
 mod pool;
+mod watch;
 
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
@@ -60,6 +61,7 @@ pub use object::{Comparison, ObjectStat};
 pub use pool::Force;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
+pub use watch::{Notification, NotifyAck, NotifyReply, Watch, WatchEvent, WatchOptions, Watcher};
 
 /// The version that the running librados says it has: major, minor, extra.
 ///

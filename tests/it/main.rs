@@ -11,6 +11,7 @@ mod rados_conn;
 mod rados_object;
 mod rados_pool;
 mod rados_stream;
+mod rados_watch;
 mod rbd_aio;
 mod rbd_async_cursor;
 mod rbd_async_cursor_tokio;
