@@ -10,7 +10,7 @@ use ceph_core::{Completion, Error, Result, check};
 use crate::{IoCtx, ffi};
 
 /// What an operation in flight keeps alive.
-pub(crate) struct Aio(IoCtx);
+pub(crate) struct Aio(pub(crate) IoCtx);
 
 // SAFETY: librados calls the trampoline once for each completion that an operation was started with; it
 // has its own reference on a completion while it uses that.
@@ -20,17 +20,7 @@ unsafe impl Library for Aio {
     }
 
     fn create(&self, argument: *mut c_void) -> Result<*mut c_void> {
-        let mut completion = ffi::rados_completion_t(ptr::null_mut());
-        // SAFETY: `completion` is this function's; the trampoline takes the argument as it is.
-        let code = unsafe {
-            ffi::rados_aio_create_completion(
-                argument,
-                Some(trampoline::complete),
-                None,
-                &raw mut completion,
-            )
-        };
-        check("rados_aio_create_completion", code).map(|_| completion.0)
+        new_completion(argument, Some(trampoline::complete))
     }
 
     unsafe fn release(completion: *mut c_void) {
@@ -50,6 +40,18 @@ unsafe impl Library for Aio {
     }
 
     const VERSION: Option<unsafe fn(*mut c_void) -> Option<u64>> = Some(version);
+}
+
+/// Makes a completion that will call `callback` with itself and `argument`.
+pub(crate) fn new_completion(
+    argument: *mut c_void,
+    callback: ffi::rados_callback_t,
+) -> Result<*mut c_void> {
+    let mut completion = ffi::rados_completion_t(ptr::null_mut());
+    // SAFETY: `completion` is this function's; the argument is only handed on.
+    let code =
+        unsafe { ffi::rados_aio_create_completion(argument, callback, None, &raw mut completion) };
+    check("rados_aio_create_completion", code).map(|_| completion.0)
 }
 
 /// # Safety

@@ -83,6 +83,7 @@ mod slice;
 mod snap_view;
 mod snapshot;
 mod xattr;
+mod watch;
 
 pub use addr::{EntityAddr, Protocol};
 pub use alloc_hint::{AllocHint, AllocHintFlags};
@@ -133,6 +134,7 @@ pub use service::Service;
 pub use slice::ObjectSlice;
 pub use snap_view::SnapView;
 pub use snapshot::{PoolSnap, SnapId};
+pub use watch::{Notification, NotifyAck, NotifyReply, Watch, WatchEvent, WatchOptions, Watcher};
 
 /// The version that the running librados says it has: major, minor, extra.
 ///

@@ -31,6 +31,7 @@ mod rados_selfmanaged;
 mod rados_service;
 mod rados_snapshot;
 mod rados_stream;
+mod rados_watch;
 mod rbd_aio;
 mod rbd_async_cursor;
 mod rbd_async_cursor_tokio;
