@@ -70,7 +70,6 @@ mod omap;
 #[cfg(feature = "futures")]
 mod omap_stream;
 mod op;
-mod ping;
 mod pool;
 mod pool_options;
 #[cfg(feature = "cluster-info")]
@@ -82,8 +81,8 @@ mod service;
 mod slice;
 mod snap_view;
 mod snapshot;
-mod xattr;
 mod watch;
+mod xattr;
 
 pub use addr::{EntityAddr, Protocol};
 pub use alloc_hint::{AllocHint, AllocHintFlags};
@@ -120,7 +119,6 @@ pub use omap_stream::OmapStream;
 pub use op::{
     CompareOp, Mismatch, OmapPage, OperationFlags, ReadOp, Results, Step, StepFlags, WriteOp,
 };
-pub use ping::MonitorPing;
 pub use pool::Force;
 pub use pool_options::PoolOptions;
 /// The raw declarations, for C functions that are not wrapped here.

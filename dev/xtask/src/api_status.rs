@@ -206,13 +206,6 @@ impl Source {
     fn add_used(&mut self, text: &str) {
         let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
         self.used.extend(text.split(word).map(str::to_owned));
-fn source(dir: &Path) -> Result<Source> {
-    let mut text = String::new();
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(dir) = dirs.pop() {
-                dirs.push(path);
-            } else if path.extension() == Some("rs".as_ref()) {
-                text += &fs::read_to_string(path)?;
     }
 }
 
