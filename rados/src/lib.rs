@@ -16,6 +16,27 @@
 //! }
 //! ```
 //!
+//! # What is where
+//!
+//! | | |
+//! |---|---|
+//! | connecting | [`ConnBuilder`], [`ConnectFailure`], [`Conn`] |
+//! | pools | [`Conn::pool_create_with`], [`PoolOptions`], [`Conn::pool_set`], [`IoCtx::application_enable`] |
+//! | objects | [`IoCtx::read`], [`write_full`](IoCtx::write_full), [`stat`](IoCtx::stat), [`exec`](IoCtx::exec), [`AllocHint`] |
+//! | several steps at once | [`WriteOp`], [`ReadOp`], [`IoCtx::operate`], [`IoCtx::operate_read`] |
+//! | attributes, keys and values | [`IoCtx::getxattr`], [`IoCtx::omap_set`], [`IoCtx::omap_entries`] |
+//! | listing | [`IoCtx::list_objects`], and in parts [`IoCtx::scan_slices`] |
+//! | snapshots | [`IoCtx::snap_create`], [`SnapContext`], [`SnapView`] |
+//! | agreeing with other clients | [`IoCtx::lock_exclusive`], [`IoCtx::watch`], [`IoCtx::notify`] |
+//! | the cluster | [`Command`], [`Conn::health`], [`Conn::log`], [`Conn::monitor_status`], [`Service`] |
+//! | users, settings, fencing | [`Conn::auth_get_or_create`], [`Conn::cluster_config_set`], [`Conn::blocklist_add`] |
+//! | asynchronous I/O | [`IoCtx::aio_read`] and its like, [`Completion`], [`Limiter`], [`IoBuf`] |
+//! | what the library has | [`capabilities`], [`Capability`] |
+//!
+//! The [`cookbook`] has short how-tos.
+//!
+//! # Conventions
+//!
 //! Methods block unless they say otherwise; those named `aio_*` do not, and return a [`Completion`], a future
 //! that needs no runtime. [`blocking`] makes one of any other call. Every failure is an [`Error`], with a [`kind`] to
 //! decide by and the raw [`errno`] kept. Where a method lists no other error, it can fail with
@@ -47,6 +68,8 @@ mod compare;
 mod config_store;
 mod conn;
 mod connect_failure;
+#[cfg(feature = "ceph-20")]
+pub mod cookbook;
 #[cfg(feature = "object-cursor")]
 mod cursor;
 mod exec;

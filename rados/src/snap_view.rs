@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ceph_core::{Completion, IoBufMut, Result};
 
-use crate::{IoCtx, Name, ObjectStat, SnapId};
+use crate::{IoCtx, Name, ObjectStat, ReadOp, Results, SnapId};
 
 /// A pool's objects as they were at a snapshot, of the pool or self-managed, for reading.
 ///
@@ -71,6 +71,39 @@ impl SnapView {
     /// As there.
     pub fn stat(&self, object: impl AsRef<[u8]>) -> Result<ObjectStat> {
         self.ioctx.stat(object)
+    }
+
+    /// As [`IoCtx::getxattr`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn getxattr(&self, object: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> Result<Vec<u8>> {
+        self.ioctx.getxattr(object, name)
+    }
+
+    /// As [`IoCtx::getxattrs`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn getxattrs(&self, object: impl AsRef<[u8]>) -> Result<BTreeMap<Name, Vec<u8>>> {
+        self.ioctx.getxattrs(object)
+    }
+
+    /// As [`IoCtx::operate_read`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn operate_read(&self, object: impl AsRef<[u8]>, op: ReadOp) -> Result<Results> {
+        self.ioctx.operate_read(object, op)
+    }
+
+    /// As [`IoCtx::aio_operate_read`].
+    pub fn aio_operate_read(
+        &self,
+        object: impl AsRef<[u8]>,
+        op: ReadOp,
+    ) -> Completion<Result<Results>> {
+        self.ioctx.aio_operate_read(object, op)
     }
 
     /// As [`IoCtx::aio_read`].
