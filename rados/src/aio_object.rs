@@ -273,7 +273,8 @@ impl IoCtx {
         })
     }
 
-    /// Cuts the object to `size` bytes, or extends it by zeros. An object that does not exist is created.
+    /// Cuts the object to `size` bytes, or extends it by zeros. An object that does not exist stays
+    /// so, without an error.
     ///
     /// # Errors
     /// As [`truncate`](Self::truncate).
