@@ -120,7 +120,7 @@ impl IoCtx {
     /// dead. Otherwise [`fence_and_break_lock`](Self::fence_and_break_lock).
     ///
     /// # Errors
-    /// `NotFound` when this client does not hold the lock with this cookie, or there is no such object;
+    /// `NotFound` when that client does not hold the lock with this cookie, or there is no such object;
     /// `InvalidArgument` when `client` is not of the form `client.4123`, or is this connection, whose locks
     /// [`unlock`](Self::unlock) releases.
     #[doc(alias = "rados_break_lock")]

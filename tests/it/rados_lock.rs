@@ -352,7 +352,7 @@ fn breaking_a_lock_takes_it_from_its_holder_and_from_nobody_else() {
     fails(lock.unlock(), ErrorKind::NotFound);
     mine.unlock().unwrap();
 
-    // A lock without a guard.
+    // Locks without a guard, or as if so.
     let set = [
         "-p",
         &pool.name,
@@ -368,11 +368,11 @@ fn breaking_a_lock_takes_it_from_its_holder_and_from_nobody_else() {
     assert_eq!(held.cookie, "cli");
     pool.break_lock("object", "lock", &held.client, held.cookie)
         .unwrap();
-    std::mem::forget(pool.lock_exclusive("object", minute().cookie("c")).unwrap());
+    let lock = pool.lock_exclusive("object", minute().cookie("c")).unwrap();
     fails(other.unlock("object", "lock", "c"), ErrorKind::NotFound);
     fails(pool.unlock("object", "lock", "d"), ErrorKind::NotFound);
     pool.unlock("object", "lock", "c").unwrap();
-    fails(pool.unlock("object", "lock", "c"), ErrorKind::NotFound);
+    fails(lock.unlock(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -457,12 +457,14 @@ fn dropping_releases_wherever_that_is() {
     let lock = other(&pool).lock_exclusive("object", minute()).unwrap();
     lock.unlock().unwrap();
     assert_eq!(lockers(&pool), None);
-    // Nobody waits for the answer.
-    for _ in 0..repeat(40) {
-        drop(pool.aio_lock_exclusive("object", minute()));
+    // Nobody waits for the answer. Taking a lock creates its object.
+    let objects: Vec<_> = (0..repeat(40)).map(|n| format!("object-{n}")).collect();
+    for object in &objects {
+        drop(pool.aio_lock_exclusive(object, minute()));
     }
     poll("the locks to come and go", || {
-        pool.conn().pool_list().is_ok() && lockers(&pool).is_none()
+        let gone = |object| matches!(pool.list_lockers(object, "lock"), Ok(None));
+        objects.iter().all(gone)
     });
 }
 
