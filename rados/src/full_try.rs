@@ -25,6 +25,6 @@ impl IoCtx {
     #[doc(alias = "rados_set_pool_full_try")]
     #[doc(alias = "rados_unset_pool_full_try")]
     pub fn with_full_try(&self) -> Result<Self> {
-        self.rescoped(|scope| scope.full_try = true)
+        self.altered(|state| state.full_try = true)
     }
 }

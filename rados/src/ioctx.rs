@@ -13,7 +13,7 @@ use crate::{Conn, Name, ffi};
 
 /// What a handle has beside its pool; fixed when it is made.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scope {
+pub(crate) struct State {
     pub(crate) namespace: String,
     /// Empty for none.
     pub(crate) locator: Name,
@@ -47,7 +47,7 @@ pub struct IoCtx {
 struct IoCtxInner {
     raw: ffi::rados_ioctx_t,
     tracker: Tracker,
-    scope: Scope,
+    state: State,
     // After `raw` has been destroyed.
     conn: Conn,
 }
@@ -103,29 +103,29 @@ impl IoCtx {
         // SAFETY: `cluster` is connected, `name` lives until the call returns, `raw` is ours.
         let code = unsafe { ffi::rados_ioctx_create(cluster, name.as_ptr(), &raw mut raw) };
         check(OP, code).map_err(|error| error.on(pool))?;
-        Ok(Self::from_raw(raw, Scope::default(), conn))
+        Ok(Self::from_raw(raw, State::default(), conn))
     }
 
     /// Opens a handle of its own on the pool, in `namespace`, which may be `ALL_NAMESPACES`.
     pub(crate) fn open_by_id(conn: &Conn, pool: i64, namespace: &str) -> Result<Self> {
         let namespace = namespace.to_owned();
-        Self::open_in(
+        Self::open_with(
             conn,
             pool,
-            Scope {
+            State {
                 namespace,
-                ..Scope::default()
+                ..State::default()
             },
         )
     }
 
-    /// Opens a handle of its own on the pool, with what `scope` says.
-    pub(crate) fn open_in(conn: &Conn, pool: i64, scope: Scope) -> Result<Self> {
+    /// Opens a handle of its own on the pool, with what `state` says.
+    pub(crate) fn open_with(conn: &Conn, pool: i64, state: State) -> Result<Self> {
         const OP: &str = "rados_ioctx_create2";
         let cluster = conn.raw(OP)?;
-        let namespace = CName::new("rados_ioctx_set_namespace", "namespace", &scope.namespace)?;
-        let locator = CName::new("rados_ioctx_locator_set_key", "locator key", &scope.locator)?;
-        let full_try = match scope.full_try {
+        let namespace = CName::new("rados_ioctx_set_namespace", "namespace", &state.namespace)?;
+        let locator = CName::new("rados_ioctx_locator_set_key", "locator key", &state.locator)?;
+        let full_try = match state.full_try {
             true => Some(ffi::optional(&ffi::rados_set_pool_full_try)?),
             false => None,
         };
@@ -133,13 +133,13 @@ impl IoCtx {
         // SAFETY: `cluster` is connected, and `raw` is this function's.
         let code = unsafe { ffi::rados_ioctx_create2(cluster, pool, &raw mut raw) };
         check(OP, code).map_err(|error| error.on(format!("pool id {pool}")))?;
-        let ioctx = Self::from_raw(raw, scope, conn);
-        let scope = &ioctx.inner.scope;
-        if !scope.namespace.is_empty() {
+        let ioctx = Self::from_raw(raw, state, conn);
+        let state = &ioctx.inner.state;
+        if !state.namespace.is_empty() {
             // SAFETY: `raw` was created just now and nobody else has it; the name is copied.
             unsafe { ffi::rados_ioctx_set_namespace(raw, namespace.as_ptr()) };
         }
-        if !scope.locator.as_bytes().is_empty() {
+        if !state.locator.as_bytes().is_empty() {
             // SAFETY: as above.
             unsafe { ffi::rados_ioctx_locator_set_key(raw, locator.as_ptr()) };
         }
@@ -150,23 +150,23 @@ impl IoCtx {
         Ok(ioctx)
     }
 
-    /// Opens another handle on the same pool, whose scope is this one's but for a change.
-    pub(crate) fn rescoped(&self, change: impl FnOnce(&mut Scope)) -> Result<Self> {
-        let mut scope = self.inner.scope.clone();
-        change(&mut scope);
-        Self::open_in(self.conn(), self.pool_id()?, scope)
+    /// Opens another handle on the same pool, whose state is this one's but for a change.
+    pub(crate) fn altered(&self, change: impl FnOnce(&mut State)) -> Result<Self> {
+        let mut state = self.inner.state.clone();
+        change(&mut state);
+        Self::open_with(self.conn(), self.pool_id()?, state)
     }
 
-    pub(crate) fn scope(&self) -> &Scope {
-        &self.inner.scope
+    pub(crate) fn state(&self) -> &State {
+        &self.inner.state
     }
 
-    fn from_raw(raw: ffi::rados_ioctx_t, scope: Scope, conn: &Conn) -> Self {
+    fn from_raw(raw: ffi::rados_ioctx_t, state: State, conn: &Conn) -> Self {
         Self {
             inner: Arc::new(IoCtxInner {
                 raw,
                 tracker: Tracker::default(),
-                scope,
+                state,
                 conn: conn.clone(),
             }),
         }
@@ -207,13 +207,13 @@ impl IoCtx {
                 hint,
             ));
         }
-        self.rescoped(|scope| scope.namespace = namespace.to_owned())
+        self.altered(|state| state.namespace = namespace.to_owned())
     }
 
     /// The namespace; `""` is the default one.
     #[doc(alias = "rados_ioctx_get_namespace")]
     pub fn namespace(&self) -> &str {
-        &self.inner.scope.namespace
+        &self.inner.state.namespace
     }
 
     /// The pool's id.
@@ -317,7 +317,7 @@ impl fmt::Debug for IoCtx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IoCtx")
             .field("pool_id", &self.pool_id().ok())
-            .field("scope", self.scope())
+            .field("state", self.state())
             .finish()
     }
 }

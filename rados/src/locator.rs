@@ -31,11 +31,11 @@ impl IoCtx {
     /// than the OSDs' `osd_max_object_name_len` (2048 by default).
     #[doc(alias = "rados_ioctx_locator_set_key")]
     pub fn with_locator(&self, key: impl AsRef<[u8]>) -> Result<Self> {
-        self.rescoped(|scope| scope.locator = key.as_ref().to_vec().into())
+        self.altered(|state| state.locator = key.as_ref().to_vec().into())
     }
 
     /// The locator key, if there is one.
     pub fn locator(&self) -> Option<&Name> {
-        Some(&self.scope().locator).filter(|key| !key.as_bytes().is_empty())
+        Some(&self.state().locator).filter(|key| !key.as_bytes().is_empty())
     }
 }
