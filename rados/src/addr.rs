@@ -16,7 +16,7 @@ use crate::{Conn, buffer::RadosBuf, ffi};
 /// let address: rados::EntityAddr = "v1:[fe80::1]:6801/7".parse()?;
 /// assert_eq!((address.socket.port(), address.nonce), (6801, 7));
 /// assert_eq!(address.to_string(), "v1:[fe80::1]:6801/7");
-/// # rados::Result::Ok(())
+/// # Ok::<(), rados::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

@@ -58,7 +58,7 @@ impl Conn {
     /// # let conn = rados::Conn::builder().default_config_file().connect()?;
     /// let caps = [("mon", "profile rbd"), ("osd", "profile rbd pool=disks")];
     /// let key = conn.auth_get_or_create("client.vm-host", caps)?;
-    /// let other = rados::Conn::builder().default_config_file().user("vm-host").key(key.as_str());
+    /// let other = rados::Conn::builder().default_config_file().name("client.vm-host").key(key.as_str());
     /// # Ok(()) }
     /// ```
     ///

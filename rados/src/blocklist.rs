@@ -1,13 +1,11 @@
 //! The clients that OSDs refuse to serve.
 
-use std::time::Duration;
-
 use ceph_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-#[cfg(feature = "cluster-info")]
-use crate::Force;
 use crate::{CommandOutput, Conn, EntityAddr};
+#[cfg(feature = "cluster-info")]
+use {crate::Force, std::time::Duration};
 
 /// Whom the OSDs refuse to serve.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

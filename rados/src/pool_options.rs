@@ -145,6 +145,12 @@ impl Conn {
             }
         }
         self.mon_command(&options.command(pool), b"")?;
+        if let PoolKind::Replicated { size: Some(size) } = options.kind
+            && self.pool_get(pool, "size")? != size.get()
+        {
+            // Ceph 14 leaves it out of account when the pool is created.
+            return self.pool_set(pool, "size", &size.to_string());
+        }
         self.wait_for_latest_osdmap()
     }
 

@@ -16,7 +16,9 @@ fn scrubbing_finds_what_cannot_be_read() {
     let text = fails(conn().inconsistent_pgs(1 << 40), ErrorKind::NotFound);
     assert!(text.contains("pool id"), "{text}");
 
+    // There must be a copy to compare with.
     let cluster = TestCluster::builder()
+        .osds(2)
         .conf("bluestore_debug_inject_read_err", "true")
         .start()
         .unwrap();
