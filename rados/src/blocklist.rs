@@ -1,11 +1,13 @@
 //! The clients that OSDs refuse to serve.
 
+use std::time::Duration;
+
 use ceph_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use crate::{CommandOutput, Conn, EntityAddr};
 #[cfg(feature = "cluster-info")]
-use {crate::Force, std::time::Duration};
+use crate::Force;
+use crate::{CommandOutput, Conn, EntityAddr};
 
 /// Whom the OSDs refuse to serve.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -60,7 +62,13 @@ impl Conn {
                 Error::refused("rados_blocklist_add", libc::EDEADLK, hint).on(address.to_string())
             );
         }
-        let mut command = json!({"operation": "add", "addr": without_protocol(address)});
+        self.fence(&without_protocol(address), duration)
+    }
+
+    /// Puts an address on the blocklist, and waits for the osdmap: operations from here on reach an OSD only
+    /// after it has that.
+    pub(crate) fn fence(&self, address: &str, duration: Option<Duration>) -> Result<()> {
+        let mut command = json!({"operation": "add", "addr": address});
         if let Some(duration) = duration {
             command["expire"] = duration.as_secs_f64().into();
         }

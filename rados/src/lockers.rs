@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ceph_core::cstr::CName;
 use ceph_core::{Error, ErrorKind, Result, check, grow};
-use serde_json::json;
 
 use crate::conn::c_buffer;
 use crate::{Conn, IoCtx, Name, ffi};
@@ -189,9 +188,10 @@ impl IoCtx {
         let (conn, object, name) = (self.conn(), object.as_ref(), name.as_ref());
         conn.refuse_own("rados_break_lock", &locker.client)
             .map_err(|error| error.on(self.lock_subject(object, name)))?;
+        if let Some(expire) = expire {
+            crate::lock::timeval("rados_mon_command", expire)?;
+        }
         conn.fence(&locker.address, expire)?;
-        // Operations from here on reach an OSD only after it has the map with the blocklist.
-        conn.wait_for_latest_osdmap()?;
         match self.break_lock(object, name, &locker.client, &locker.cookie) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             broken => broken,
@@ -214,34 +214,6 @@ impl Conn {
                 let hint = format!("{client:?} is not of the form \"client.4123\"");
                 Err(Error::refused(op, libc::EINVAL, hint))
             }
-        }
-    }
-
-    /// Puts an address on the blocklist.
-    fn fence(&self, address: &str, expire: Option<Duration>) -> Result<()> {
-        if let Some(expire) = expire {
-            crate::lock::timeval("rados_mon_command", expire)?;
-        }
-        let add = |word: &str| {
-            let mut command = json!({
-                "prefix": format!("osd {word}"),
-                format!("{word}op"): "add",
-                "addr": address,
-            });
-            if let Some(expire) = expire {
-                command["expire"] = expire.as_secs_f64().into();
-            }
-            self.mon_command(&command, b"").map(drop)
-        };
-        match add("blocklist") {
-            // Before release 16 there was no such word.
-            Err(first) if first.kind() == ErrorKind::InvalidArgument => {
-                add("blacklist").map_err(|error| match error.kind() {
-                    ErrorKind::InvalidArgument => first,
-                    _ => error,
-                })
-            }
-            added => added,
         }
     }
 }

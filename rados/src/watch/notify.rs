@@ -91,9 +91,9 @@ impl IoCtx {
                     name,
                     completion,
                 } = target;
-                let reply = reply.as_ptr();
                 // SAFETY: it is in the payload, and nobody else uses it yet.
-                let (data, reply_len) = unsafe { (&raw mut (*reply).data, &raw mut (*reply).len) };
+                let reply = unsafe { &mut *reply.as_ptr() };
+                let (data, reply_len) = (&raw mut reply.data, &raw mut reply.len);
                 // SAFETY: as `object_aio` says; the payload is copied, and the reply is in the operation's.
                 let code = unsafe {
                     notify(
