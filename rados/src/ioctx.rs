@@ -120,7 +120,7 @@ impl IoCtx {
     }
 
     /// Opens a handle of its own on the pool, with what `state` says.
-    pub(crate) fn open_with(conn: &Conn, pool: i64, state: State) -> Result<Self> {
+    fn open_with(conn: &Conn, pool: i64, state: State) -> Result<Self> {
         const OP: &str = "rados_ioctx_create2";
         let cluster = conn.raw(OP)?;
         let namespace = CName::new("rados_ioctx_set_namespace", "namespace", &state.namespace)?;
