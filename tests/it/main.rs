@@ -12,6 +12,7 @@ mod rados_object;
 mod rados_pool;
 mod rados_stream;
 mod rados_watch;
+mod rados_watch_faults;
 mod rbd_aio;
 mod rbd_async_cursor;
 mod rbd_async_cursor_tokio;
