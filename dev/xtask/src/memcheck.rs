@@ -28,6 +28,7 @@ const TESTS: &[&str] = &[
 /// Tests which this is not for.
 const SKIPPED: &[&str] = &[
     // They run other programs only.
+    "example_cluster::",
     "examples::",
     "rbd_bulk::",
     // In a forked child, what only the parent's other threads point to counts as lost.
