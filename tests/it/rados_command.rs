@@ -130,7 +130,7 @@ fn a_command_reaches_one_monitor() {
             "{text}"
         );
     }
-    for bad in ["", "a\0b"] {
+    for bad in ["", "a\0b", "-1", " -1", "4294967296"] {
         fails(
             conn().mon_command_on(bad, &status, b""),
             ErrorKind::InvalidArgument,

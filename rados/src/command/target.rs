@@ -61,9 +61,10 @@ impl Conn {
     /// Of a name that is a number, Ceph takes the monitor with that rank.
     ///
     /// # Errors
-    /// The command's own; `NotFound` when there is no such monitor; `TimedOut` when it does not answer within
-    /// [`ConnBuilder::mon_timeout`](crate::ConnBuilder::mon_timeout); `InvalidArgument` when the name is empty
-    /// or holds a NUL byte.
+    /// The command's own; `NotFound` when there is no such monitor; ENXIO (of kind `Other`) when it cannot be
+    /// reached; `TimedOut` when it does not answer within
+    /// [`ConnBuilder::mon_timeout`](crate::ConnBuilder::mon_timeout); `InvalidArgument` when the name is empty or
+    /// holds a NUL byte, or is a number that is no rank.
     #[doc(alias = "rados_mon_command_target")]
     pub fn mon_command_on(
         &self,
@@ -74,6 +75,11 @@ impl Conn {
         const OP: &str = "rados_mon_command_target";
         let raw = self.raw_blocking(OP)?;
         let name = daemon(OP, "monitor", mon)?;
+        // C takes any number for a rank, cuts it to an int, and sends to any monitor if it is negative.
+        let number = mon.trim_ascii_start().parse::<i64>();
+        if number.is_ok_and(|number| !(0..=i64::from(i32::MAX)).contains(&number)) {
+            return Err(Error::refused(OP, libc::EINVAL, "no monitor has this rank").on(mon));
+        }
         Request::new(OP, Some(format!("mon.{mon}")), command, input)?.send(|to| {
             // SAFETY: `raw` is connected; `name` lives until the call returns, and `send` keeps all that
             // the arguments point to.
