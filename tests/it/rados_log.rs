@@ -245,7 +245,11 @@ impl Wake for Careless {
             self.conn.log(LogLevel::Info).map(drop),
             self.conn.monitor_status("0").map(drop),
         ];
-        let log = self.log.lock().unwrap().take();
+        let mut log = self.log.lock().unwrap().take();
+        while log
+            .as_mut()
+            .is_some_and(|log| log.recv_timeout(Duration::MAX).is_some())
+        {}
         drop(log);
         for kind in kinds {
             self.kinds.send(kind.unwrap_err().kind()).unwrap();

@@ -44,7 +44,8 @@ impl CommandOutput {
                 Category::Syntax | Category::Io => "is not JSON",
             };
             let (line, column) = (error.line(), error.column());
-            let hint = format!("the output {what}, at line {line} column {column}");
+            let hint =
+                format!("the output does not decode: it {what}, at line {line} column {column}");
             Error::refused(self.op, libc::EBADMSG, hint)
         })
     }

@@ -203,8 +203,11 @@ impl Conn {
 }
 
 impl LogStream {
-    /// Waits for the next event, at most so long. Blocks.
+    /// Waits for the next event, at most so long. Blocks; inside a callback of Ceph's it does not wait.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Option<LogEvent> {
+        if called_by_ceph() {
+            return self.try_recv();
+        }
         // A time that the clock cannot show is for ever.
         let deadline = Instant::now().checked_add(timeout);
         self.queue().pop(deadline)
