@@ -76,8 +76,12 @@ fn holds_nul(op: &'static str, what: &str, name: &[u8]) -> Error {
 ///
 /// Bytes that are not UTF-8 become U+FFFD.
 pub fn text(buffer: &[u8]) -> String {
-    let bytes = CStr::from_bytes_until_nul(buffer).map_or(buffer, CStr::to_bytes);
-    String::from_utf8_lossy(bytes).into_owned()
+    String::from_utf8_lossy(until_nul(buffer)).into_owned()
+}
+
+/// The bytes in a buffer that C filled, up to its first NUL or the buffer's end.
+pub fn until_nul(buffer: &[u8]) -> &[u8] {
+    CStr::from_bytes_until_nul(buffer).map_or(buffer, CStr::to_bytes)
 }
 
 #[cfg(test)]

@@ -65,6 +65,49 @@ pub fn sized<T: Clone, C: Code>(
     check(op, -libc::ERANGE).map(|_| Vec::new())
 }
 
+/// C answers `-ERANGE` without saying how much it needs, and the number of elements when they fit.
+pub fn counted<T: Clone, C: Code>(
+    op: &'static str,
+    zero: T,
+    mut call: impl FnMut(&mut [T]) -> C,
+) -> Result<Vec<T>> {
+    let mut buffer = vec![zero.clone(); 64];
+    for _ in 0..TRIES {
+        let code = call(&mut buffer).widen();
+        if code != -i64::from(libc::ERANGE) {
+            let len = check(op, code)?;
+            buffer.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+            return Ok(buffer);
+        }
+        buffer.resize(buffer.len() * 2, zero.clone());
+    }
+    check(op, -libc::ERANGE).map(|_| Vec::new())
+}
+
+/// As [`sized`], with several buffers: C writes into each length what it needs. The result is what C answers,
+/// and the buffers.
+pub fn sized_each<const N: usize, C: Code>(
+    op: &'static str,
+    mut call: impl FnMut(&mut [Vec<u8>; N], &mut [usize; N]) -> C,
+) -> Result<(u64, [Vec<u8>; N])> {
+    let mut lens = [START; N];
+    for _ in 0..TRIES {
+        let mut buffers = lens.map(|len| vec![0; len]);
+        let code = call(&mut buffers, &mut lens).widen();
+        if code != -i64::from(libc::ERANGE) {
+            let answer = check(op, code)?;
+            for (buffer, len) in buffers.iter_mut().zip(lens) {
+                buffer.truncate(len);
+            }
+            return Ok((answer, buffers));
+        }
+        for (len, buffer) in lens.iter_mut().zip(&buffers) {
+            *len = (*len).max(buffer.len());
+        }
+    }
+    check(op, -libc::ERANGE).map(|answer| (answer, lens.map(|_| Vec::new())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +166,41 @@ mod tests {
         let error = sized("f", 0_u8, |_, _| -libc::EBUSY).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert!(sized("f", 0_u8, |_, _| -libc::ERANGE).is_err());
+    }
+
+    #[test]
+    fn counted_grows_until_all_fit() {
+        let got = counted("f", 0_u64, |buffer| {
+            let Some(start) = buffer.get_mut(..300) else {
+                return -libc::ERANGE;
+            };
+            start.fill(7);
+            300
+        });
+        assert_eq!(got.unwrap(), vec![7; 300]);
+        assert_eq!(counted("f", 0_u64, |_| 0).unwrap(), []);
+        let error = counted("f", 0_u64, |_| -libc::ENOENT).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let error = counted("f", 0_u64, |_| -libc::ERANGE).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutOfRange);
+    }
+
+    #[test]
+    fn sized_each_grows_each_as_c_says() {
+        let (answer, [one, two]) = sized_each("f", |buffers, lens| {
+            let had = std::mem::replace(lens, [1000, 3]);
+            assert_eq!(had, [buffers[0].len(), buffers[1].len()]);
+            if had[0] < 1000 {
+                return -libc::ERANGE;
+            }
+            buffers[0].fill(1);
+            buffers[1][..3].fill(2);
+            7
+        })
+        .unwrap();
+        assert_eq!((answer, one, two), (7, vec![1; 1000], vec![2; 3]));
+        let error = sized_each("f", |_: &mut [_; 1], _| -libc::ENOENT).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(sized_each("f", |_: &mut [_; 2], _| -libc::ERANGE).is_err());
     }
 }

@@ -10,7 +10,7 @@ use ceph_core::{Completion, Error, IoBufMut, Result, check};
 #[cfg(feature = "cmpext")]
 use crate::Comparison;
 use crate::aio::{Started, Target};
-use crate::object::{READ_MAX, WRITE_MAX, system_time};
+use crate::object::{EPOCH, READ_MAX, WRITE_MAX, system_time, system_time_ns};
 use crate::{IoCtx, ObjectStat, ffi};
 
 /// Asynchronous reads and writes of objects: each starts at once and returns a [`Completion`], a future that
@@ -273,7 +273,8 @@ impl IoCtx {
         })
     }
 
-    /// Cuts the object to `size` bytes, or extends it by zeros. An object that does not exist is created.
+    /// Cuts the object to `size` bytes, or extends it by zeros. An object that does not exist stays
+    /// so, without an error.
     ///
     /// # Errors
     /// As [`truncate`](Self::truncate).
@@ -312,10 +313,37 @@ impl IoCtx {
     /// # Errors
     /// `NotFound`.
     #[doc(alias = "rados_aio_stat")]
+    #[doc(alias = "rados_aio_stat2")]
     pub fn aio_stat(&self, object: impl AsRef<[u8]>) -> Completion<Result<ObjectStat>> {
+        let object = object.as_ref();
+        if let Some(stat2) = ffi::rados_aio_stat2.get() {
+            return self.object_aio(
+                "rados_aio_stat2",
+                object,
+                (Slot::new(0), Slot::new(EPOCH)),
+                |target, (size, mtime)| {
+                    let Target {
+                        ioctx,
+                        name,
+                        completion,
+                    } = target;
+                    let (size, mtime) = (size.as_ptr(), mtime.as_ptr());
+                    // SAFETY: as `object_aio` says; the outputs are in the payload.
+                    let code = unsafe { stat2(ioctx, name, completion, size, mtime) };
+                    Ok(Started::Called(code))
+                },
+                check,
+                |(size, mtime), result| {
+                    result.map(|_| ObjectStat {
+                        size: size.into_inner(),
+                        mtime: system_time_ns(mtime.into_inner()),
+                    })
+                },
+            );
+        }
         self.object_aio(
             "rados_aio_stat",
-            object.as_ref(),
+            object,
             (Slot::new(0), Slot::new(0)),
             |target, (size, mtime)| {
                 let Target {
@@ -324,7 +352,7 @@ impl IoCtx {
                     completion,
                 } = target;
                 let (size, mtime) = (size.as_ptr(), mtime.as_ptr());
-                // SAFETY: as `object_aio` says; the outputs are in the payload.
+                // SAFETY: as above.
                 let code = unsafe { ffi::rados_aio_stat(ioctx, name, completion, size, mtime) };
                 Ok(Started::Called(code))
             },

@@ -1,15 +1,13 @@
 //! Asynchronous access to the extended attributes of objects.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, c_char};
-use std::ptr;
 
 use ceph_core::aio::Slot;
 use ceph_core::cstr::CName;
 use ceph_core::{Completion, IoBufMut, Result, check};
 
 use crate::aio::{Started, Target};
-use crate::buffer::copy_bytes;
+use crate::xattr::Attributes;
 use crate::{IoCtx, Name, ffi};
 
 impl IoCtx {
@@ -125,63 +123,21 @@ impl IoCtx {
         self.object_aio(
             "rados_aio_getxattrs",
             object.as_ref(),
-            Attributes(Slot::new(ffi::rados_xattrs_iter_t(ptr::null_mut()))),
-            |target, Attributes(iter)| {
+            Attributes::new(),
+            |target, attributes| {
                 let Target {
                     ioctx,
                     name,
                     completion,
                 } = target;
                 // SAFETY: as `object_aio` says; the output is in the payload.
-                let code =
-                    unsafe { ffi::rados_aio_getxattrs(ioctx, name, completion, iter.as_ptr()) };
+                let code = unsafe {
+                    ffi::rados_aio_getxattrs(ioctx, name, completion, attributes.as_ptr())
+                };
                 Ok(Started::Called(code))
             },
             check,
             |attributes, result| result.and_then(|_| attributes.collect()),
         )
-    }
-}
-
-/// C's iterator over attributes, once C has made it.
-struct Attributes(Slot<ffi::rados_xattrs_iter_t>);
-
-// SAFETY: the iterator has no tie to a thread, and has one owner.
-unsafe impl Send for Attributes {}
-
-impl Attributes {
-    fn raw(&self) -> ffi::rados_xattrs_iter_t {
-        // SAFETY: the operation is done, or was never started, so C does not write to it.
-        unsafe { *self.0.as_ptr() }
-    }
-
-    fn collect(self) -> Result<BTreeMap<Name, Vec<u8>>> {
-        let mut all = BTreeMap::new();
-        loop {
-            let (mut name, mut value) = (ptr::null::<c_char>(), ptr::null::<c_char>());
-            let mut len = 0;
-            // SAFETY: the operation has made the iterator, and the outputs are this function's.
-            let code = unsafe {
-                ffi::rados_getxattrs_next(self.raw(), &raw mut name, &raw mut value, &raw mut len)
-            };
-            check("rados_getxattrs_next", code)?;
-            if name.is_null() {
-                return Ok(all);
-            }
-            // SAFETY: C gives a C string, which lives until the next call.
-            let name = unsafe { CStr::from_ptr(name) }.to_bytes().to_vec();
-            // SAFETY: `value` has `len` bytes, or is NULL if it has none, until the next call.
-            let value = unsafe { copy_bytes(value, len) };
-            all.insert(name.into(), value);
-        }
-    }
-}
-
-impl Drop for Attributes {
-    fn drop(&mut self) {
-        if !self.raw().0.is_null() {
-            // SAFETY: C made it, and nobody uses it after this.
-            unsafe { ffi::rados_getxattrs_end(self.raw()) }
-        }
     }
 }

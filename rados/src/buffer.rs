@@ -1,7 +1,9 @@
 //! Memory that librados allocated for us.
 
 use std::ffi::c_char;
-use std::ptr;
+use std::{ptr, slice};
+
+use zeroize::Zeroize;
 
 use crate::ffi;
 
@@ -50,6 +52,10 @@ pub(crate) unsafe fn copy_bytes(data: *const c_char, len: usize) -> Vec<u8> {
 impl Drop for RadosBuf {
     fn drop(&mut self) {
         if !self.data.is_null() {
+            #[expect(clippy::disallowed_methods, reason = "it is not NULL here")]
+            // SAFETY: `data` has `len` bytes, which are nobody else's.
+            let bytes = unsafe { slice::from_raw_parts_mut(self.data, self.len) };
+            bytes.zeroize(); // some commands answer keys
             // SAFETY: the library allocated `data` for its caller to free with this function, and
             // nothing else does.
             unsafe { ffi::rados_buffer_free(self.data) }

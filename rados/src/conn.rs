@@ -11,6 +11,7 @@ use ceph_core::cstr::{CName, text};
 use ceph_core::fork::Process;
 use ceph_core::{Error, Result, check, grow, reaper};
 
+use crate::log::LogState;
 use crate::{ConnBuilder, IoCtx, ffi};
 
 /// A connection to a Ceph cluster (`rados_t`).
@@ -38,6 +39,7 @@ pub struct Conn {
 pub(crate) struct ConnInner {
     raw: ffi::rados_t,
     process: Process,
+    log: LogState,
 }
 
 // SAFETY: a rados_t is a RadosClient, whose own lock guards its state; librados uses it from its
@@ -75,6 +77,10 @@ impl Conn {
     #[inline]
     pub(crate) fn raw(&self, op: &'static str) -> Result<ffi::rados_t> {
         self.inner.raw(op)
+    }
+
+    pub(crate) fn log_state(&self) -> &LogState {
+        &self.inner.log
     }
 
     /// The handle for the C function `op`, which waits for the cluster.
@@ -235,6 +241,7 @@ impl ConnInner {
         Ok(Self {
             raw,
             process: Process::current(),
+            log: LogState::default(),
         })
     }
 

@@ -9,7 +9,7 @@ use ceph_core::cstr::{CName, text};
 use ceph_core::{Error, Result, check, grow};
 
 use crate::conn::c_buffer;
-use crate::{Conn, Name, ffi};
+use crate::{Conn, Name, SnapContext, SnapId, ffi};
 
 /// What librados takes for "all namespaces" in a listing.
 pub(crate) const ALL_NAMESPACES: &str = "\u{1}";
@@ -18,7 +18,9 @@ pub(crate) const ALL_NAMESPACES: &str = "\u{1}";
 ///
 /// Made by [`Conn::ioctx`]. Clones share the C handle. The namespace is fixed when the handle is
 /// made, because changing it under other users of the handle would be a race:
-/// [`with_namespace`](Self::with_namespace) makes a new one.
+/// [`with_namespace`](Self::with_namespace) makes a new one. So do [`with_locator`](Self::with_locator),
+/// [`with_full_try`](Self::with_full_try) and [`with_snap_context`](Self::with_snap_context), which keep
+/// what the handle had.
 ///
 /// ```no_run
 /// # fn main() -> rados::Result<()> {
@@ -36,9 +38,22 @@ pub struct IoCtx {
 struct IoCtxInner {
     raw: ffi::rados_ioctx_t,
     tracker: Tracker,
-    namespace: String,
+    state: State,
     // After `raw` has been destroyed.
     conn: Conn,
+}
+
+/// What librados keeps per handle: fixed when that is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    pub(crate) namespace: String,
+    /// Empty for none.
+    pub(crate) locator: Name,
+    /// Whether a write to a full pool fails instead of waiting.
+    pub(crate) full_try: bool,
+    pub(crate) snap_context: SnapContext,
+    /// What is read, if not what is there now.
+    pub(crate) snapshot: Option<SnapId>,
 }
 
 // SAFETY: a rados_ioctx_t is a reference-counted IoCtxImpl with no tie to a thread.
@@ -92,32 +107,67 @@ impl IoCtx {
         // SAFETY: `cluster` is connected, `name` lives until the call returns, `raw` is ours.
         let code = unsafe { ffi::rados_ioctx_create(cluster, name.as_ptr(), &raw mut raw) };
         check(OP, code).map_err(|error| error.on(pool))?;
-        Ok(Self::from_raw(raw, String::new(), conn))
+        Ok(Self::from_raw(raw, State::default(), conn))
     }
 
     /// Opens a handle of its own on the pool, in `namespace`, which may be `ALL_NAMESPACES`.
     pub(crate) fn open_by_id(conn: &Conn, pool: i64, namespace: &str) -> Result<Self> {
+        let namespace = namespace.to_owned();
+        let state = State {
+            namespace,
+            ..State::default()
+        };
+        Self::open_with(conn, pool, state)
+    }
+
+    /// A handle of its own on the same pool, which differs from this one by what `change` does.
+    pub(crate) fn altered(&self, change: impl FnOnce(&mut State)) -> Result<Self> {
+        let mut state = self.inner.state.clone();
+        change(&mut state);
+        Self::open_with(self.conn(), self.pool_id()?, state)
+    }
+
+    fn open_with(conn: &Conn, pool: i64, state: State) -> Result<Self> {
         const OP: &str = "rados_ioctx_create2";
         let cluster = conn.raw(OP)?;
-        let name = CName::new("rados_ioctx_set_namespace", "namespace", namespace)?;
+        let namespace = CName::new("rados_ioctx_set_namespace", "namespace", &state.namespace)?;
+        let locator = CName::new("rados_ioctx_locator_set_key", "locator key", &state.locator)?;
+        let full_try = match state.full_try {
+            true => Some(ffi::optional(&ffi::rados_set_pool_full_try)?),
+            false => None,
+        };
         let mut raw = ffi::rados_ioctx_t(ptr::null_mut());
         // SAFETY: `cluster` is connected, and `raw` is this function's.
         let code = unsafe { ffi::rados_ioctx_create2(cluster, pool, &raw mut raw) };
         check(OP, code).map_err(|error| error.on(format!("pool id {pool}")))?;
-        let ioctx = Self::from_raw(raw, namespace.to_owned(), conn);
-        if !namespace.is_empty() {
-            // SAFETY: `raw` was created just now and nobody else has it; `name` is copied.
-            unsafe { ffi::rados_ioctx_set_namespace(raw, name.as_ptr()) };
+        let ioctx = Self::from_raw(raw, state, conn);
+        let state = &ioctx.inner.state;
+        if !state.namespace.is_empty() {
+            // SAFETY: `raw` was created just now and nobody else has it; the name is copied.
+            unsafe { ffi::rados_ioctx_set_namespace(raw, namespace.as_ptr()) };
+        }
+        if !state.locator.as_bytes().is_empty() {
+            // SAFETY: as above.
+            unsafe { ffi::rados_ioctx_locator_set_key(raw, locator.as_ptr()) };
+        }
+        if let Some(set_full_try) = full_try {
+            // SAFETY: as above.
+            unsafe { set_full_try(raw) };
+        }
+        state.snap_context.set(raw)?;
+        if let Some(snapshot) = state.snapshot {
+            // SAFETY: `raw` was created just now and nobody else has it.
+            unsafe { ffi::rados_ioctx_snap_set_read(raw, snapshot.get()) };
         }
         Ok(ioctx)
     }
 
-    fn from_raw(raw: ffi::rados_ioctx_t, namespace: String, conn: &Conn) -> Self {
+    fn from_raw(raw: ffi::rados_ioctx_t, state: State, conn: &Conn) -> Self {
         Self {
             inner: Arc::new(IoCtxInner {
                 raw,
                 tracker: Tracker::default(),
-                namespace,
+                state,
                 conn: conn.clone(),
             }),
         }
@@ -143,7 +193,8 @@ impl IoCtx {
         &self.inner.conn
     }
 
-    /// A new handle on the same pool in another namespace; `""` is the default one.
+    /// A new handle on the same pool in another namespace; `""` is the default one. It keeps the
+    /// [`SnapContext`].
     ///
     /// # Errors
     /// `InvalidArgument` for a namespace with a NUL byte, or for `"\u{1}"`, which means all
@@ -160,13 +211,17 @@ impl IoCtx {
                 hint,
             ));
         }
-        Self::open_by_id(self.conn(), self.pool_id()?, namespace)
+        self.altered(|state| namespace.clone_into(&mut state.namespace))
     }
 
     /// The namespace; `""` is the default one.
     #[doc(alias = "rados_ioctx_get_namespace")]
     pub fn namespace(&self) -> &str {
-        &self.inner.namespace
+        &self.inner.state.namespace
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.inner.state
     }
 
     /// The pool's id.
@@ -249,7 +304,7 @@ impl IoCtx {
         self.inner.raw
     }
 
-    /// `pool`, `pool/object` or `pool/namespace/object`, for errors.
+    /// `pool`, `pool/object` or `pool/namespace/object`, for errors; `@7` follows at a snapshot.
     #[cold]
     pub(crate) fn subject(&self, object: Option<&[u8]>) -> String {
         let pool = self
@@ -259,9 +314,16 @@ impl IoCtx {
             "" => String::new(),
             namespace => format!("/{namespace}"),
         };
+        let snapshot = match self.state().snapshot {
+            Some(snapshot) => format!("@{snapshot}"),
+            None => String::new(),
+        };
         match object {
-            Some(object) => format!("{pool}{namespace}/{}", Name::from(object.to_vec())),
-            None => format!("{pool}{namespace}"),
+            Some(object) => format!(
+                "{pool}{namespace}/{}{snapshot}",
+                Name::from(object.to_vec())
+            ),
+            None => format!("{pool}{namespace}{snapshot}"),
         }
     }
 }
@@ -270,7 +332,7 @@ impl fmt::Debug for IoCtx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IoCtx")
             .field("pool_id", &self.pool_id().ok())
-            .field("namespace", &self.namespace())
+            .field("state", self.state())
             .finish()
     }
 }

@@ -16,6 +16,27 @@
 //! }
 //! ```
 //!
+//! # What is where
+//!
+//! | | |
+//! |---|---|
+//! | connecting | [`ConnBuilder`], [`ConnectFailure`], [`Conn`] |
+//! | pools | [`Conn::pool_create_with`], [`PoolOptions`], [`Conn::pool_set`], [`IoCtx::application_enable`] |
+//! | objects | [`IoCtx::read`], [`write_full`](IoCtx::write_full), [`stat`](IoCtx::stat), [`exec`](IoCtx::exec), [`AllocHint`] |
+//! | several steps at once | [`WriteOp`], [`ReadOp`], [`IoCtx::operate`], [`IoCtx::operate_read`] |
+//! | attributes, keys and values | [`IoCtx::getxattr`], [`IoCtx::omap_set`], [`IoCtx::omap_entries`] |
+//! | listing | [`IoCtx::list_objects`], and in parts [`IoCtx::scan_slices`] |
+//! | snapshots | [`IoCtx::snap_create`], [`SnapContext`], [`SnapView`] |
+//! | agreeing with other clients | [`IoCtx::lock_exclusive`], [`IoCtx::watch`], [`IoCtx::notify`] |
+//! | the cluster | [`Command`], [`Conn::health`], [`Conn::log`], [`Conn::monitor_status`], [`Service`] |
+//! | users, settings, fencing | [`Conn::auth_get_or_create`], [`Conn::cluster_config_set`], [`Conn::blocklist_add`] |
+//! | asynchronous I/O | [`IoCtx::aio_read`] and its like, [`Completion`], [`Limiter`], [`IoBuf`] |
+//! | what the library has | [`capabilities`], [`Capability`] |
+//!
+//! The [`cookbook`] has short how-tos.
+//!
+//! # Conventions
+//!
 //! Methods block unless they say otherwise; those named `aio_*` do not, and return a [`Completion`], a future
 //! that needs no runtime. [`blocking`] makes one of any other call. Every failure is an [`Error`], with a [`kind`] to
 //! decide by and the raw [`errno`] kept. Where a method lists no other error, it can fail with
@@ -26,41 +47,114 @@
 //! [`kind`]: Error::kind
 //! [`errno`]: Error::errno
 
+mod addr;
 mod aio;
 mod aio_object;
 mod aio_xattr;
+mod alignment;
+mod alloc_hint;
+mod application;
 mod args;
+mod auth;
+mod blocklist;
 mod buffer;
 mod builder;
+mod cache_tier;
+#[cfg(feature = "checksum")]
+mod checksum;
 mod command;
+#[cfg(feature = "cmpext")]
+mod compare;
+mod config_store;
 mod conn;
 mod connect_failure;
+#[cfg(feature = "ceph-20")]
+pub mod cookbook;
+#[cfg(feature = "object-cursor")]
+mod cursor;
+mod exec;
 mod ffi;
+mod full_try;
+mod health;
+#[cfg(feature = "cluster-info")]
+mod inconsistent;
 mod ioctx;
 mod list;
 #[cfg(feature = "futures")]
 mod list_stream;
+mod locator;
+mod lock;
+mod lockers;
+mod log;
+mod monitor;
 mod name;
 mod object;
+mod omap;
+#[cfg(feature = "futures")]
+mod omap_stream;
+mod op;
 mod pool;
+mod pool_options;
+#[cfg(feature = "cluster-info")]
+mod release;
+mod selfmanaged;
+#[cfg(feature = "service-daemon")]
+mod service;
+#[cfg(feature = "object-cursor")]
+mod slice;
+mod snap_view;
+mod snapshot;
 mod watch;
+mod xattr;
 
+pub use addr::{EntityAddr, Protocol};
+pub use alloc_hint::{AllocHint, AllocHintFlags};
+pub use auth::AuthKey;
+pub use blocklist::{Blocked, BlocklistEntry};
 pub use builder::ConnBuilder;
 pub use ceph_core::aio::{Completion, Limiter, Permit, WakeStat, block_on, blocking, wake_stat};
 pub use ceph_core::buf::{IoBuf, IoBufMut, Window};
 pub use ceph_core::{Capability, Errno, Error, ErrorKind, Result};
-pub use command::CommandOutput;
+#[cfg(feature = "checksum")]
+pub use checksum::{ChecksumAlgorithm, Crc32c, XxHash32, XxHash64};
+pub use command::{Command, CommandOutput};
 pub use conn::{ClusterStat, Conn};
 pub use connect_failure::ConnectFailure;
+#[cfg(feature = "object-cursor")]
+pub use cursor::ObjectCursor;
+pub use exec::ExecOutput;
+pub use health::{DaemonVersion, Health, HealthCheck, HealthStatus};
+#[cfg(feature = "cluster-info")]
+pub use inconsistent::PgId;
 pub use ioctx::{IoCtx, PoolStat};
 pub use list::{ObjectEntry, ObjectIter};
 #[cfg(feature = "futures")]
 pub use list_stream::ObjectStream;
+pub use lock::{Lock, LockRequest};
+pub use lockers::{LockMode, Locker, Lockers};
+pub use log::{LogEvent, LogIter, LogLevel, LogLine, LogStream};
+pub use monitor::MonitorStatus;
 pub use name::Name;
 pub use object::{Comparison, ObjectStat};
+pub use omap::{OmapItem, OmapList};
+#[cfg(feature = "futures")]
+pub use omap_stream::OmapStream;
+pub use op::{
+    CompareOp, Mismatch, OmapPage, OperationFlags, ReadOp, Results, Step, StepFlags, WriteOp,
+};
 pub use pool::Force;
+pub use pool_options::PoolOptions;
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rados_sys as sys;
+#[cfg(feature = "cluster-info")]
+pub use release::{CompatibleClients, Release};
+pub use selfmanaged::SnapContext;
+#[cfg(feature = "service-daemon")]
+pub use service::Service;
+#[cfg(feature = "object-cursor")]
+pub use slice::ObjectSlice;
+pub use snap_view::SnapView;
+pub use snapshot::{PoolSnap, SnapId};
 pub use watch::{Notification, NotifyAck, NotifyReply, Watch, WatchEvent, WatchOptions, Watcher};
 
 /// The version that the running librados says it has: major, minor, extra.

@@ -25,7 +25,7 @@ pub struct ObjectEntry {
 /// The objects of a pool, one by one; made by [`IoCtx::list_objects`].
 ///
 /// `next` blocks whenever it needs another page from an OSD. After an error it ends. Objects that
-/// are created or removed meanwhile may or may not be listed.
+/// are created or removed meanwhile may or may not be listed. So are removed objects that a snapshot has.
 pub struct ObjectIter {
     raw: ffi::rados_list_ctx_t,
     done: bool,

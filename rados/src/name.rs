@@ -1,11 +1,13 @@
 //! Names as Ceph has them.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::Utf8Error;
 
-/// The name of an object, a namespace or a locator: bytes, which are usually UTF-8.
+/// The name of an object, a namespace, a locator or an attribute, or an omap key: bytes, which are usually UTF-8.
 ///
-/// It goes wherever an object's name is asked for. `Display` shows what is not UTF-8 as U+FFFD.
+/// It goes wherever a name is asked for; a map of names is looked into by bytes. `Display` shows what is not UTF-8
+/// as U+FFFD.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Name(Vec<u8>);
 
@@ -38,6 +40,13 @@ impl From<Name> for Vec<u8> {
 
 impl AsRef<[u8]> for Name {
     fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+// It compares and hashes as its bytes do.
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
         &self.0
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const READ_MAX: usize = i32::MAX as usize;
 pub struct ObjectStat {
     /// Bytes.
     pub size: u64,
-    /// The last change, in whole seconds.
+    /// The last change; in whole seconds where the library is older than Ceph 18.
     pub mtime: SystemTime,
 }
 
@@ -43,6 +43,17 @@ pub(crate) fn system_time(seconds: libc::time_t) -> SystemTime {
     } else {
         UNIX_EPOCH + distance
     }
+}
+
+pub(crate) const EPOCH: libc::timespec = libc::timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+/// C's time with nanoseconds.
+pub(crate) fn system_time_ns(time: libc::timespec) -> SystemTime {
+    // C has 0 to 999999999 there.
+    system_time(time.tv_sec) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
 }
 
 /// Reads and writes of objects. All block; there is no limit on how long, unless
@@ -145,6 +156,34 @@ impl IoCtx {
         )
     }
 
+    /// Writes `pattern` over and over from `offset` on, `len` bytes in all, which must be a multiple of its
+    /// length. Only the pattern is sent. All or nothing.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when `len` or the pattern is empty, or the one no multiple of the other; else as
+    /// [`write`](Self::write).
+    #[doc(alias = "rados_writesame")]
+    pub fn writesame(
+        &self,
+        object: impl AsRef<[u8]>,
+        pattern: &[u8],
+        len: usize,
+        offset: u64,
+    ) -> Result<()> {
+        self.write_op(
+            "rados_writesame",
+            object.as_ref(),
+            pattern,
+            |raw, name, data, data_len| {
+                if data_len == 0 || len == 0 || !len.is_multiple_of(data_len) {
+                    return -libc::EINVAL;
+                }
+                // SAFETY: as `write_op` promises.
+                unsafe { ffi::rados_writesame(raw, name, data, data_len, len, offset) }
+            },
+        )
+    }
+
     /// Cuts the object to `size` bytes, or extends it by zeros. An object that does not exist stays
     /// so, without an error.
     ///
@@ -175,20 +214,30 @@ impl IoCtx {
     /// # Errors
     /// `NotFound`.
     #[doc(alias = "rados_stat")]
+    #[doc(alias = "rados_stat2")]
     pub fn stat(&self, object: impl AsRef<[u8]>) -> Result<ObjectStat> {
-        let (mut size, mut mtime) = (0, 0);
-        self.object_op("rados_stat", object.as_ref(), |raw, name| {
-            // SAFETY: as `object_op` promises; the outputs are ours and outlive the call.
+        let object = object.as_ref();
+        let mut size = 0;
+        if let Some(stat2) = ffi::rados_stat2.get() {
+            let mut mtime = EPOCH;
+            self.object_op("rados_stat2", object, |raw, name| {
+                // SAFETY: as `object_op` promises; the outputs are ours and outlive the call.
+                unsafe { stat2(raw, name, &raw mut size, &raw mut mtime) }
+            })?;
+            let mtime = system_time_ns(mtime);
+            return Ok(ObjectStat { size, mtime });
+        }
+        let mut mtime = 0;
+        self.object_op("rados_stat", object, |raw, name| {
+            // SAFETY: as above.
             unsafe { ffi::rados_stat(raw, name, &raw mut size, &raw mut mtime) }
         })?;
-        Ok(ObjectStat {
-            size,
-            mtime: system_time(mtime),
-        })
+        let mtime = system_time(mtime);
+        Ok(ObjectStat { size, mtime })
     }
 
     /// Calls C with an open handle and a name that lives until it returns.
-    fn object_op(
+    pub(crate) fn object_op(
         &self,
         op: &'static str,
         object: &[u8],
@@ -202,7 +251,7 @@ impl IoCtx {
     }
 
     /// Calls C with an open handle, and a name and data that live until it returns.
-    fn write_op(
+    pub(crate) fn write_op(
         &self,
         op: &'static str,
         object: &[u8],

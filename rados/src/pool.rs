@@ -1,11 +1,10 @@
-//! Pools: create, delete, list, look up; the applications that use them.
+//! Pools: create, delete, list, look up.
 
 use ceph_core::cstr::{CName, text};
 use ceph_core::{Result, check, grow};
-use serde_json::json;
 
 use crate::conn::c_buffer;
-use crate::{Conn, IoCtx, ffi};
+use crate::{Conn, ffi};
 
 /// Whether to insist on what the cluster would refuse to protect its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +30,22 @@ impl Conn {
         let name = CName::new(OP, "pool name", pool)?;
         // SAFETY: `raw` is connected, and `name` lives until the call returns.
         let code = unsafe { ffi::rados_pool_create(raw, name.as_ptr()) };
+        check(OP, code).map(drop).map_err(|error| error.on(pool))
+    }
+
+    /// Creates a replicated pool whose placement follows the CRUSH rule with this number. Blocks until it is
+    /// known here. [`pool_create_with`](Self::pool_create_with) takes rules by name, and more.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; `NotFound` when there is no such rule; `InvalidArgument` for an empty name or one with a
+    /// NUL byte; `PermissionDenied`.
+    #[doc(alias = "rados_pool_create_with_crush_rule")]
+    pub fn pool_create_with_crush_rule(&self, pool: &str, rule: u8) -> Result<()> {
+        const OP: &str = "rados_pool_create_with_crush_rule";
+        let raw = self.raw_blocking(OP)?;
+        let name = CName::new(OP, "pool name", pool)?;
+        // SAFETY: `raw` is connected, and `name` lives until the call returns.
+        let code = unsafe { ffi::rados_pool_create_with_crush_rule(raw, name.as_ptr(), rule) };
         check(OP, code).map(drop).map_err(|error| error.on(pool))
     }
 
@@ -103,28 +118,5 @@ impl Conn {
         })
         .map(|buffer| text(&buffer))
         .map_err(|error| error.on(format!("pool id {id}")))
-    }
-}
-
-impl IoCtx {
-    /// Marks the pool as used by `application`, such as `rbd`, `rgw` or a name of your own; health
-    /// warns about pools with no mark. Blocks; does nothing when the mark is there.
-    ///
-    /// It goes as a monitor command of our own: the C function pastes the name unescaped into JSON.
-    ///
-    /// # Errors
-    /// `PermissionDenied` when the user may not, or when the pool has another mark and `force` is
-    /// `No`; `InvalidArgument` for a name of over 128 characters.
-    #[doc(alias = "rados_application_enable")]
-    pub fn application_enable(&self, application: &str, force: Force) -> Result<()> {
-        let mut command = json!({
-            "prefix": "osd pool application enable",
-            "pool": self.pool_name()?,
-            "app": application,
-        });
-        if force == Force::Yes {
-            command["yes_i_really_mean_it"] = true.into();
-        }
-        self.conn().mon_command(&command, b"").map(drop)
     }
 }

@@ -151,7 +151,11 @@ fn handles_go_where_they_may() {
     shared::<IoCtx>();
     shared::<Image>();
     shared::<rados::Error>();
+    shared::<rados::Lock>();
     shared::<ImageCursor<Arc<Image>>>();
+    shared::<rados::ObjectCursor>();
+    shared::<rados::ObjectSlice>();
+    shared::<rados::SnapView>();
     sent::<ObjectIter>();
     adaptor::<rbd::ImageStream<Arc<Image>>>();
     adaptor::<rbd::ImageWriter<Arc<Image>>>();

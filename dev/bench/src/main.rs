@@ -3,6 +3,7 @@
 //! The programs take turns, several rounds long, so that what else the machine does meets all of them; each
 //! round's rates are compared with each other, and of these ratios the median counts.
 
+mod bulk;
 mod instructions;
 mod place;
 mod program;
@@ -42,11 +43,15 @@ struct Options {
     #[arg(long)]
     stub_only: bool,
 
-    /// How often the programs take turns [default: 7, or 3 if quick]
+    /// Whole images instead: the examples export and import beside the command rbd
+    #[arg(long)]
+    bulk: bool,
+
+    /// How often the programs take turns [default: 15, or 3 if quick; 5 of whole images]
     #[arg(long)]
     rounds: Option<usize>,
 
-    /// How long each turn is [default: 0.5, or 0.1 if quick]
+    /// How long each turn is [default: 0.3, or 0.1 if quick]
     #[arg(long)]
     seconds: Option<f64>,
 }
@@ -87,6 +92,9 @@ fn main() -> ExitCode {
 }
 
 fn compare(options: &Options) -> Result {
+    if options.bulk {
+        return bulk::compare(options.rounds.unwrap_or(5));
+    }
     let mut rows = Vec::new();
     let stub = Place::stub();
     measure(&stub, options, &mut rows)?;
@@ -119,10 +127,10 @@ fn measure(place: &Place, options: &Options, rows: &mut Vec<Row>) -> Result {
     } else {
         &[1, 16, 64, 256]
     };
-    let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 7 });
+    let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 15 });
     let seconds = options
         .seconds
-        .unwrap_or(if options.quick { 0.1 } else { 0.5 });
+        .unwrap_or(if options.quick { 0.1 } else { 0.3 });
     let mut programs = place.programs()?;
     for (api, direction) in KINDS {
         for &depth in depths {

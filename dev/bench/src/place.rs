@@ -18,6 +18,34 @@ const IMAGE: &str = "bench";
 /// How many bytes the image has, and all objects together.
 const AREA: u64 = 64 << 20;
 
+/// What leaves the processors to the clients, which share them with the cluster.
+const LIGHT: &[(&str, &str)] = &[
+    // Writes are compared as the cluster does them, and not as the cache does.
+    ("rbd_cache", "false"),
+    // In memory, page by page.
+    ("osd_objectstore", "memstore"),
+    ("memstore_page_set", "true"),
+    ("memstore_device_bytes", "8589934592"),
+    // Nothing is noted for later, by the cluster or by a client.
+    ("osd_enable_op_tracker", "false"),
+    ("debug_osd", "0/0"),
+    ("debug_memstore", "0/0"),
+    ("debug_ms", "0/0"),
+    ("debug_objecter", "0/0"),
+    ("debug_rados", "0/0"),
+    ("debug_rbd", "0/0"),
+];
+
+/// Boots such a cluster.
+pub fn light_cluster() -> Result<TestCluster> {
+    let builder = LIGHT
+        .iter()
+        .fold(TestCluster::builder(), |builder, &(key, value)| {
+            builder.conf(key, value)
+        });
+    Ok(builder.start()?)
+}
+
 /// Where programs are compared.
 pub enum Place {
     /// On the libraries that complete operations at once.
@@ -33,8 +61,7 @@ impl Place {
 
     /// Boots a cluster and writes what will be read.
     pub fn cluster() -> Result<Self> {
-        // Writes are compared as the cluster does them, and not as the cache does.
-        let cluster = TestCluster::builder().conf("rbd_cache", "false").start()?;
+        let cluster = light_cluster()?;
         let conn = Conn::builder().config_file(cluster.conf_path()).connect()?;
         let pool = conn.ioctx(POOL)?;
         // Without its lock, which the programs would take from each other.

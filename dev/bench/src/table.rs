@@ -15,14 +15,14 @@ pub struct Row {
 }
 
 /// The middle of some numbers, and their ends.
-struct Spread {
+pub struct Spread {
     median: f64,
     least: f64,
     most: f64,
 }
 
 impl Spread {
-    fn of(numbers: impl Iterator<Item = f64>) -> Option<Self> {
+    pub fn of(numbers: impl Iterator<Item = f64>) -> Option<Self> {
         let mut numbers: Vec<_> = numbers.collect();
         numbers.sort_by(f64::total_cmp);
         let middle = numbers.len() / 2;

@@ -9,7 +9,15 @@ use crate::run::{Result, cargo, run};
 /// When something cannot be installed or a program fails. Not when a target is missed.
 pub fn bench(args: &[String]) -> Result {
     ensure(&[BUILD, CLUSTER, TEST, MEMCHECK, BENCH])?;
-    let mut bench = cargo(&["run", "--quiet", "--release", "--package", "bench", "--"]);
+    run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--profile=bench",
+        "--all-features",
+        "--example=export",
+        "--example=import",
+    ]))?;
+    let mut bench = cargo(&["run", "--quiet", "--profile=bench", "--package=bench", "--"]);
     run(bench
         .args(args)
         .env_remove("CEPH_ARGS")

@@ -40,9 +40,9 @@ enum Chore {
     Loom,
     /// Write docs/api-status.md: which C functions are wrapped
     ApiStatus {
-        /// Fail if one is left
-        #[arg(long)]
-        check: bool,
+        /// Fail if one is left, in this library or in any
+        #[arg(long, value_name = "LIBRARY", value_parser = ["rados", "rbd"])]
+        check: Option<Option<String>>,
     },
     /// Make a crate that depends on the libraries, and run its program (part of `test`)
     Consumer,
@@ -101,6 +101,7 @@ fn main() -> ExitCode {
         Chore::Test { args } => test::test(&args),
         Chore::Vendor => vendor::vendor(),
         Chore::ApiStatus { check } => {
+            let check = check.as_ref().map(|library| library.as_deref());
             return api_status::api_status(check).map_or_else(failure, |()| ExitCode::SUCCESS);
         }
         Chore::Loom => test::loom(),

@@ -28,7 +28,7 @@ const TESTS: &[&str] = &[
 /// Tests which this is not for.
 const SKIPPED: &[&str] = &[
     // They run other programs only.
-    "examples::",
+    "examples",
     "rbd_bulk::",
     // In a forked child, what only the parent's other threads point to counts as lost.
     "fork::",
