@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use ceph_core::cstr::text;
 use ceph_core::{Error, Result, grow};
+use serde::Deserialize;
 
 use crate::conn::c_buffer;
-use crate::{Conn, ffi};
+use crate::{Command, Conn, ffi};
 
 /// A placement group, such as `2.1f`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +52,9 @@ impl Conn {
         const OP: &str = "rados_inconsistent_pg_list";
         let list = ffi::optional(&ffi::rados_inconsistent_pg_list)?;
         let raw = self.raw_blocking(OP)?;
+        if self.limits_managers()? {
+            return self.inconsistent_pgs_by_monitors(pool);
+        }
         let names = grow::needed(OP, |buffer| {
             // SAFETY: `raw` is connected, and C writes at most the buffer's length.
             unsafe { list(raw, pool, c_buffer(buffer), buffer.len()) }
@@ -62,6 +66,32 @@ impl Conn {
             .map(|name| text(name).parse())
             .collect()
     }
+
+    /// The same by way of the monitors: as to why, see [`mgr_command`](Self::mgr_command).
+    fn inconsistent_pgs_by_monitors(&self, pool: i64) -> Result<Vec<PgId>> {
+        let command = Command::new("pg ls")
+            .arg("pool", pool)
+            .arg("states", vec!["inconsistent"])
+            .format_json();
+        let listing = self
+            .mon_command(&command, b"")
+            .and_then(|output| output.json());
+        let listing: Listing = listing.map_err(|error| error.on(format!("pool id {pool}")))?;
+        let pgs = listing.pg_stats.iter();
+        pgs.map(|pg| pg.pgid.parse()).collect()
+    }
+}
+
+/// What `pg ls` answers; nothing of groups when there are none.
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(default)]
+    pg_stats: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    pgid: String,
 }
 
 #[cfg(test)]

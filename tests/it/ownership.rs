@@ -161,4 +161,6 @@ fn handles_go_where_they_may() {
     adaptor::<rbd::ImageWriter<Arc<Image>>>();
     adaptor::<rbd::AsyncCursor<Arc<Image>>>();
     adaptor::<rados::ObjectStream>();
+    adaptor::<rados::Watch>();
+    adaptor::<rados::WatchEvent>();
 }

@@ -1,5 +1,7 @@
 //! Placement groups whose copies differ, on a cluster of its own.
 
+use std::time::Duration;
+
 use rados::ErrorKind;
 use testcluster::TestCluster;
 
@@ -45,4 +47,8 @@ fn scrubbing_finds_what_cannot_be_read() {
     assert_eq!(found, [group.parse().unwrap()]);
     assert_eq!(found[0].to_string(), group);
     assert_eq!(found[0].pool, id);
+    // What has a time limit asks another way.
+    let limited = rados::Conn::builder().config_file(cluster.conf_path());
+    let limited = limited.mon_timeout(Duration::from_secs(60)).connect();
+    assert_eq!(limited.unwrap().inconsistent_pgs(id).unwrap(), found);
 }

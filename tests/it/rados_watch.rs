@@ -223,6 +223,9 @@ fn a_removed_object_ends_the_watch_and_a_new_one_can_be_watched_anew() {
     assert!(watch.recv().is_none());
     fails(watch.check(), ErrorKind::NotConnected);
     fails(watch.rewatch(), ErrorKind::NotFound);
+    if has("aio-watch") {
+        fails(block_on(watch.rewatch_async()), ErrorKind::NotFound);
+    }
     assert!(watch.recv().is_none());
     pool.write_full("object", b"anew").unwrap();
     watch.rewatch().unwrap();
@@ -230,7 +233,8 @@ fn a_removed_object_ends_the_watch_and_a_new_one_can_be_watched_anew() {
     assert_eq!(watchers(&pool), 1);
     let reply = answered(&pool, &mut [&mut watch], b"again");
     assert_eq!(reply.acks[0].payload, b"again!");
-    watch.close().unwrap();
+    pool.remove("object").unwrap();
+    fails(watch.close(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -256,7 +260,7 @@ fn tasks_watch_notify_and_close() {
             let event = StreamExt::next(&mut watch).await;
             assert_eq!(notification(event).payload(), b"two");
             assert_eq!(notify.await.unwrap().acks[0].payload, b"");
-            watch.rewatch().unwrap();
+            watch.rewatch_async().await.unwrap();
             let reply = pool.aio_notify(&object, b"three", SHORT).await.unwrap();
             assert_eq!(reply.timed_out, [watch.watcher().unwrap()]);
             watch.aio_close().await.unwrap();

@@ -73,13 +73,16 @@ fn a_watch_outlives_an_osd_that_is_killed_and_restarted() {
 
 #[test]
 fn a_watch_whose_osd_hears_nothing_of_the_client_is_lost_and_made_anew() {
-    let pool = Pool::new();
-    pool.write_full("object", b"").unwrap();
+    let own = Pool::new();
+    own.write_full("one", b"").unwrap();
+    own.write_full("two", b"").unwrap();
     // Less than what the client lets pass between two signs of life.
     let short = WatchOptions::new().timeout(Duration::from_millis(500));
-    let mut watches = vec![pool.watch_with("object", &short).unwrap()];
+    let conn = builder().option("objecter_tick_interval", "5").connect();
+    let pool = conn.unwrap().ioctx(&own.name).unwrap();
+    let mut watches = vec![pool.watch_with("one", &short).unwrap()];
     if has("aio-watch") {
-        watches.push(pool.aio_watch_with("object", &short).wait().unwrap());
+        watches.push(pool.aio_watch_with("two", &short).wait().unwrap());
     }
     for mut watch in watches {
         let error = lost(&mut watch);
@@ -89,6 +92,9 @@ fn a_watch_whose_osd_hears_nothing_of_the_client_is_lost_and_made_anew() {
         fails(watch.check(), ErrorKind::NotConnected);
         watch.rewatch().unwrap();
         notifications_flow(&mut watch, &pool);
+        // Lost again, which nobody asks for.
+        poll("the watch to be lost", || watch.check().is_err());
+        watch.close().unwrap();
     }
 }
 

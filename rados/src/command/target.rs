@@ -280,7 +280,7 @@ impl Conn {
     }
 
     /// Whether librados gives up waiting for managers, while it goes on to hold pointers into its stack.
-    fn limits_managers(&self) -> Result<bool> {
+    pub(crate) fn limits_managers(&self) -> Result<bool> {
         let limit = self.config_get("rados_mon_op_timeout")?;
         Ok(limit.parse::<f64>() != Ok(0.0))
     }

@@ -135,6 +135,21 @@ impl IoCtx {
 }
 
 impl Watch {
+    /// Watches the object anew, as [`rewatch`](Self::rewatch) does, without blocking.
+    ///
+    /// # Errors
+    /// As [`IoCtx::aio_watch_with`], and all is as before.
+    ///
+    /// # Cancel safety
+    /// The old watch stays until the new one is there. Needs the feature `aio-watch`.
+    #[doc(alias = "rados_aio_watch")]
+    pub async fn rewatch_async(&mut self) -> Result<()> {
+        let fresh = self.ioctx().aio_watch_with(self.object(), &self.options);
+        let old = mem::replace(self, fresh.await?);
+        drop(old.aio_close());
+        Ok(())
+    }
+
     /// Ends the watch, as [`close`](Self::close) does; where the library has no `rados_aio_unwatch`, on a
     /// thread of [`blocking`](crate::blocking).
     ///

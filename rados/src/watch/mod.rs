@@ -94,7 +94,7 @@ impl WatchOptions {
 /// ```
 ///
 /// Dropping it ends the watch, which waits for the OSD, except inside a callback of Ceph's, where a thread of
-/// its own does; tasks use [`aio_close`](Self::aio_close). What has not been received is gone; those who sent
+/// its own does; tasks use `aio_close` (feature `aio-watch`). What has not been received is gone; those who sent
 /// it do not wait for this watch any more.
 pub struct Watch {
     // Before the receiver.
@@ -249,7 +249,7 @@ impl Watch {
             .map_err(|error| error.on(ioctx.subject(Some(object))))
     }
 
-    /// Watches the object anew, then ends the old watch. Blocks.
+    /// Watches the object anew, then ends the old watch. Blocks; tasks use `rewatch_async` (feature `aio-watch`).
     ///
     /// What had not been received is gone. When it fails all is as before, and it can be tried again.
     ///
@@ -265,7 +265,7 @@ impl Watch {
     /// Ends the watch. Blocks until the OSD has answered.
     ///
     /// # Errors
-    /// The watch is gone all the same. `NotConnected` when it had been lost.
+    /// The watch is gone all the same. `NotFound` when the object is.
     #[doc(alias = "rados_unwatch2")]
     #[doc(alias = "rados_watch_flush")]
     pub fn close(self) -> Result<()> {

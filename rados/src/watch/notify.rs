@@ -91,10 +91,9 @@ impl IoCtx {
                     name,
                     completion,
                 } = target;
-                // SAFETY: it is in the payload, and nobody else uses it yet.
+                // SAFETY: the operation has not started, so nobody else uses it.
                 let reply = unsafe { &mut *reply.as_ptr() };
-                let (data, reply_len) = (&raw mut reply.data, &raw mut reply.len);
-                // SAFETY: as `object_aio` says; the payload is copied, and the reply is in the operation's.
+                // SAFETY: as `object_aio` says; the payload is copied, and the reply is in the operation's payload.
                 let code = unsafe {
                     notify(
                         ioctx,
@@ -103,8 +102,8 @@ impl IoCtx {
                         payload.as_ptr().cast(),
                         len,
                         milliseconds,
-                        data,
-                        reply_len,
+                        &raw mut reply.data,
+                        &raw mut reply.len,
                     )
                 };
                 Ok(Started::Called(code))
