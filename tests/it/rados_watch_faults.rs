@@ -99,6 +99,28 @@ fn a_watch_whose_osd_hears_nothing_of_the_client_is_lost_and_made_anew() {
 }
 
 #[test]
+fn a_lost_watch_is_made_anew_once_the_osd_is_back() {
+    let cluster = TestCluster::builder().start().unwrap();
+    let other = open(&cluster);
+    other.write_full("object", b"").unwrap();
+    let builder = Conn::builder()
+        .config_file(cluster.conf_path())
+        .option("objecter_tick_interval", "3")
+        .osd_timeout(Duration::from_secs(2));
+    let pool = builder.connect().unwrap().ioctx("rbd").unwrap();
+    let short = WatchOptions::new().timeout(Duration::from_secs(1));
+    let mut watch = pool.watch_with("object", &short).unwrap();
+    lost(&mut watch);
+    cluster.kill(OSD).unwrap();
+    fails(watch.rewatch(), ErrorKind::TimedOut);
+    watch.check().unwrap_err();
+    assert!(watch.recv().is_none());
+    cluster.restart(OSD).unwrap();
+    poll("the object to be watched anew", || watch.rewatch().is_ok());
+    notifications_flow(&mut watch, &other);
+}
+
+#[test]
 fn a_watcher_that_was_killed_is_among_those_who_did_not_answer() {
     let pool = Pool::new();
     pool.write_full("object", b"").unwrap();

@@ -23,8 +23,9 @@ pub enum WatchEvent {
     /// acknowledged: those who sent them see this watcher among [`timed_out`](crate::NotifyReply::timed_out).
     Missed(u64),
     /// The watch is dead, and notifications may have been missed: `NotConnected` when it could not be kept up or
-    /// the object was removed; either that or `Blocklisted` when the client was blocklisted. It is the last event
-    /// until [`Watch::rewatch`](crate::Watch::rewatch).
+    /// the object was removed; that or `Blocklisted` when the client was blocklisted; `TimedOut` when the OSD did
+    /// not answer within [`ConnBuilder::osd_timeout`](crate::ConnBuilder::osd_timeout). It is the last event until
+    /// [`Watch::rewatch`](crate::Watch::rewatch).
     Lost(Error),
 }
 

@@ -1,6 +1,6 @@
 //! From Ceph's callbacks to who receives: a bounded queue whose sending side neither locks nor waits.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -28,10 +28,11 @@ pub(super) struct Delivery {
 
 /// The callbacks' side, which C has a pointer to.
 pub(super) struct Inbox {
-    // Holds at most `capacity` notifications, one `Missed` and the one `Lost` that C tells of a watch.
+    // Holds at most `capacity` notifications, one `Missed`, and one `Lost`, which is the last.
     sender: Sender<Message>,
     shared: Arc<Shared>,
     capacity: usize,
+    lost: AtomicBool,
 }
 
 /// The receiver's side.
@@ -55,6 +56,7 @@ pub(super) fn new(capacity: usize) -> (Inbox, Outbox) {
         sender,
         shared: Arc::clone(&shared),
         capacity,
+        lost: AtomicBool::new(false),
     };
     let receiver = Mutex::new(receiver);
     (inbox, Outbox { receiver, shared })
@@ -63,6 +65,9 @@ pub(super) fn new(capacity: usize) -> (Inbox, Outbox) {
 impl Inbox {
     /// Takes a notification, which is made only if there is room, and wakes who waits for it.
     pub(super) fn notify(&self, delivery: impl FnOnce() -> Delivery) {
+        if self.lost.load(Ordering::SeqCst) {
+            return; // C has reconnected a watch that it had told to be lost
+        }
         let queued = self.shared.queued.fetch_add(1, Ordering::SeqCst);
         if queued < self.capacity {
             return self.send(Message::Notify(delivery()));
@@ -74,7 +79,9 @@ impl Inbox {
     }
 
     pub(super) fn lose(&self, code: i32) {
-        self.send(Message::Lost(code));
+        if !self.lost.swap(true, Ordering::SeqCst) {
+            self.send(Message::Lost(code));
+        }
     }
 
     fn send(&self, message: Message) {
@@ -115,7 +122,6 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicBool;
     use std::task::{Wake, Waker};
     use std::thread;
 
@@ -143,16 +149,27 @@ mod tests {
         }
         assert_eq!(number(outbox.take()), 0);
         inbox.notify(|| numbered(5));
-        inbox.lose(-5);
         assert_eq!(number(outbox.take()), 1);
         assert_eq!(outbox.take(), Some(Message::Missed(3)));
         assert_eq!(number(outbox.take()), 5);
-        assert_eq!(outbox.take(), Some(Message::Lost(-5)));
         assert_eq!(outbox.take(), None);
         inbox.notify(|| numbered(6));
         assert_eq!(number(outbox.take()), 6);
         drop(outbox);
         inbox.notify(|| numbered(7));
+    }
+
+    #[test]
+    fn a_loss_is_the_last() {
+        let (inbox, mut outbox) = new(1);
+        inbox.notify(|| numbered(0));
+        inbox.lose(-5);
+        inbox.notify(|| numbered(1));
+        inbox.lose(-6);
+        assert_eq!(number(outbox.take()), 0);
+        inbox.notify(|| numbered(2));
+        assert_eq!(outbox.take(), Some(Message::Lost(-5)));
+        assert_eq!(outbox.take(), None);
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Watch {
     /// How long ago the OSD confirmed the watch. Nothing has been missed until then. Does not wait.
     ///
     /// # Errors
-    /// What the watch was lost by: see [`WatchEvent::Lost`]; `NotConnected` in a forked child.
+    /// Why the watch is dead, as [`WatchEvent::Lost`] or another of its reasons; `NotConnected` in a forked child.
     #[doc(alias = "rados_watch_check")]
     pub fn check(&self) -> Result<Duration> {
         const OP: &str = "rados_watch_check";
