@@ -22,9 +22,9 @@ pub enum WatchEvent {
     /// So many notifications came while the watch's queue was full, and are gone. They have not been
     /// acknowledged: those who sent them see this watcher among [`timed_out`](crate::NotifyReply::timed_out).
     Missed(u64),
-    /// The watch is dead, and notifications may have been missed: `NotConnected` when it could not be kept up,
-    /// `NotFound` when the object was removed, `Blocklisted`. It is the last event until
-    /// [`Watch::rewatch`](crate::Watch::rewatch).
+    /// The watch is dead, and notifications may have been missed: `NotConnected`, also when the object was removed
+    /// or this client is blocklisted, which [`Watch::rewatch`](crate::Watch::rewatch) then tells. It is the last
+    /// event until that. The end of the pool is not told; see [`Watch::check`](crate::Watch::check).
     Lost(Error),
 }
 
