@@ -24,7 +24,7 @@ pub enum WatchEvent {
     Missed(u64),
     /// The watch is dead, and notifications may have been missed: `NotConnected`, also when the object was removed
     /// or this client is blocklisted, which [`Watch::rewatch`](crate::Watch::rewatch) then tells. It is the last
-    /// event until that. The end of the pool is not told; see [`Watch::check`](crate::Watch::check).
+    /// event until that. The end of the pool may not be told; see [`Watch::check`](crate::Watch::check).
     Lost(Error),
 }
 

@@ -230,7 +230,7 @@ impl Watch {
 
     /// How long ago the OSD confirmed the watch. Nothing has been missed until then. Does not wait.
     ///
-    /// It grows while the OSD is away, and for ever when the pool is deleted, of which no event tells.
+    /// It grows while the OSD is away, and for ever when the pool is deleted, of which no event may tell.
     ///
     /// # Errors
     /// What the watch was lost by: see [`WatchEvent::Lost`]; `NotConnected` in a forked child.
