@@ -33,6 +33,7 @@ mod rados_snapshot;
 mod rados_stream;
 mod rados_watch;
 mod rados_watch_faults;
+mod rados_watch_frozen;
 mod rbd_aio;
 mod rbd_async_cursor;
 mod rbd_async_cursor_tokio;

@@ -25,7 +25,8 @@ pub enum WatchEvent {
     /// The watch is dead, and notifications may have been missed: `NotConnected` when it could not be kept up or
     /// the object was removed; that or `Blocklisted` when the client was blocklisted; `TimedOut` when the OSD did
     /// not answer within [`ConnBuilder::osd_timeout`](crate::ConnBuilder::osd_timeout). It is the last event until
-    /// [`Watch::rewatch`](crate::Watch::rewatch).
+    /// [`Watch::rewatch`](crate::Watch::rewatch). The end of the pool may not be told; see
+    /// [`Watch::check`](crate::Watch::check).
     Lost(Error),
 }
 

@@ -230,6 +230,8 @@ impl Watch {
 
     /// How long ago the OSD confirmed the watch. Nothing has been missed until then. Does not wait.
     ///
+    /// It grows while the OSD is away, and for ever when the pool is deleted, of which no event may tell.
+    ///
     /// # Errors
     /// Why the watch is dead, as [`WatchEvent::Lost`] or another of its reasons; `NotConnected` in a forked child.
     #[doc(alias = "rados_watch_check")]
