@@ -324,10 +324,16 @@ fn data_is_compared() {
     let compared = op.cmpext(b"9x", 9);
     op.step_flags(StepFlags::FAIL_OK);
     let data = op.read(0, 3);
-    let mut results = pool.operate_read("object", op).unwrap();
-    let differs = Comparison::Differs { offset: 1 };
-    assert_eq!(results.take(compared).unwrap(), differs);
-    assert_eq!(results.take(data).unwrap(), b"012");
+    let results = pool.operate_read("object", op);
+    if release() < 20 {
+        let mut results = results.unwrap();
+        let differs = Comparison::Differs { offset: 1 };
+        assert_eq!(results.take(compared).unwrap(), differs);
+        assert_eq!(results.take(data).unwrap(), b"012");
+    } else {
+        // 20.2.4 fails the operation because of a step that may fail.
+        fails(results, ErrorKind::Io);
+    }
     let mut op = ReadOp::new();
     let nothing = op.cmpext(b"", 3);
     let mut results = pool.operate_read("object", op).unwrap();
