@@ -186,7 +186,12 @@ fn a_blocklisted_watcher_is_told_so() {
 
 #[test]
 fn a_dead_osd_and_an_osd_timeout_make_a_notification_time_out_without_a_reply() {
-    let cluster = TestCluster::builder().start().unwrap();
+    // Were the OSD marked down, librados would forget that watching has a limit.
+    let cluster = TestCluster::builder();
+    let cluster = cluster
+        .conf("mon_osd_report_timeout", "600")
+        .start()
+        .unwrap();
     let pool = Conn::builder()
         .config_file(cluster.conf_path())
         .osd_timeout(Duration::from_secs(2))

@@ -107,6 +107,10 @@ pub struct Watch {
 impl IoCtx {
     /// Watches an object, which must exist. Blocks.
     ///
+    /// While the object's OSD is down it waits, even with an
+    /// [`osd_timeout`](crate::ConnBuilder::osd_timeout): librados forgets that for watches when an OSD is marked
+    /// down. Who must not wait takes `aio_watch` (feature `aio-watch`) and a limit of their own.
+    ///
     /// # Errors
     /// `NotFound`; `InvalidArgument` for a name with a NUL byte.
     #[doc(alias = "rados_watch2")]
