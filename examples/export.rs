@@ -62,8 +62,9 @@ fn run(args: &Args) -> io::Result<()> {
         .flags(bulk::FLAGS);
     let mut output = Output::open(&args.file, args.bulk.resume_at, size)?;
     let bar = bulk::progress_bar(Some(size));
-    rados::block_on(copy(chunks, &mut output, size, &bar))
-        .map_err(|error| bulk::interrupted(error, output.done))?;
+    let copied = rados::block_on(copy(chunks, &mut output, size, &bar));
+    bulk::close(image)?;
+    copied.map_err(|error| bulk::interrupted(error, output.done))?;
     bar.finish();
     Ok(())
 }

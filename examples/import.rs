@@ -55,8 +55,11 @@ fn run(args: &Args) -> io::Result<()> {
         .depth(args.bulk.depth)
         .flags(bulk::FLAGS);
     let copied = rados::block_on(copy(&mut input, &image, &mut writer, &bar));
-    copied.map_err(|error| bulk::interrupted(error, writer.written()))?;
-    image.close()?;
+    let written = writer.written();
+    drop(writer);
+    let closed = bulk::close(image);
+    copied.map_err(|error| bulk::interrupted(error, written))?;
+    closed?;
     bar.finish();
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rbd::IoFlags;
+use rbd::{Image, IoFlags};
 
 /// How to move data.
 #[derive(clap::Args)]
@@ -25,6 +25,13 @@ pub struct Bulk {
 
 /// The data passes once.
 pub const FLAGS: IoFlags = IoFlags::SEQUENTIAL.union(IoFlags::NO_CACHE);
+
+/// Closes the image once what is still in flight after a failure has ended: librbd's threads must not be at work
+/// when the program ends.
+pub fn close(image: Image) -> rbd::Result<()> {
+    rados::block_on(image.drain());
+    image.close()
+}
 
 /// A bar on stderr, if that is a terminal. Without a size it counts bytes only.
 pub fn progress_bar(size: Option<u64>) -> ProgressBar {
