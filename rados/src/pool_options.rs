@@ -173,6 +173,8 @@ impl Conn {
 
     /// One of a pool's settings, as a number, a text or a boolean. Blocks; asks a monitor.
     ///
+    /// A monitor of 14.2.21 aborts at a setting that it does not know.
+    ///
     /// # Errors
     /// `NotFound` when there is no such pool, or the setting is not set; `InvalidArgument` for a setting that
     /// there is not; `PermissionDenied`.

@@ -2,10 +2,15 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::future::Future as _;
 use std::mem;
+use std::pin::Pin;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ceph_core::aio::{Completion, Library, Slot, Tracker, blocking, submit};
 use ceph_core::cstr::CName;
@@ -13,7 +18,7 @@ use ceph_core::{Error, Result, check, reaper};
 
 use super::inbox::Outbox;
 use super::registration::{Argument, LOST, NOTIFIED, Registered, Registration};
-use super::{Watch, WatchOptions, whole_seconds};
+use super::{Unpark, Watch, WatchOptions, whole_seconds};
 use crate::aio::{Aio, Started, new_completion};
 use crate::{IoCtx, ffi};
 
@@ -131,6 +136,49 @@ impl IoCtx {
                 Ok(Watch::new(registered, outbox, options))
             },
         )
+    }
+}
+
+/// Watching with a limit: librados forgets its own when the OSD is marked down.
+impl IoCtx {
+    /// The most that making a watch may take, if that is limited and can be waited for so.
+    pub(super) fn watch_limit(&self, options: &WatchOptions) -> Result<Option<Duration>> {
+        self.raw_blocking("rados_aio_watch")?;
+        let there = match options.timeout {
+            None => ffi::rados_aio_watch.get().is_some(),
+            Some(_) => ffi::rados_aio_watch2.get().is_some(),
+        };
+        let limit = self.conn().config_get("rados_osd_op_timeout")?;
+        let limit = limit.parse().ok().filter(|&seconds| seconds > 0.0);
+        let limit = limit.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Ok(limit.filter(|_| there))
+    }
+
+    pub(super) fn watch_within(
+        &self,
+        object: &[u8],
+        options: &WatchOptions,
+        limit: Duration,
+    ) -> Result<Watch> {
+        // librados' own limit comes first, if it comes.
+        let end = Instant::now().checked_add(limit.saturating_add(Duration::from_secs(1)));
+        let mut watching = self.aio_watch_with(object, options);
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(watch) = Pin::new(&mut watching).poll(&mut context) {
+                return watch;
+            }
+            match end.map(|end| end.saturating_duration_since(Instant::now())) {
+                None => thread::park(),
+                Some(Duration::ZERO) => {
+                    let hint = format!("the object's OSD did not answer within {limit:?}");
+                    let error = Error::refused("rados_aio_watch", libc::ETIMEDOUT, hint);
+                    return Err(error.on(self.subject(Some(object))));
+                }
+                Some(left) => thread::park_timeout(left),
+            }
+        }
     }
 }
 

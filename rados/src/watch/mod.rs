@@ -107,9 +107,9 @@ pub struct Watch {
 impl IoCtx {
     /// Watches an object, which must exist. Blocks.
     ///
-    /// While the object's OSD is down it waits, even with an
-    /// [`osd_timeout`](crate::ConnBuilder::osd_timeout): librados forgets that for watches when an OSD is marked
-    /// down. Who must not wait takes `aio_watch` (feature `aio-watch`) and a limit of their own.
+    /// With an [`osd_timeout`](crate::ConnBuilder::osd_timeout) it waits for that and a second more at most, where
+    /// there is `aio_watch` (feature `aio-watch`); else until the object's OSD is up: librados forgets the limit of
+    /// a watch that is being made when its OSD is marked down.
     ///
     /// # Errors
     /// `NotFound`; `InvalidArgument` for a name with a NUL byte.
@@ -126,6 +126,10 @@ impl IoCtx {
     #[doc(alias = "rados_watch2")]
     #[doc(alias = "rados_watch3")]
     pub fn watch_with(&self, object: impl AsRef<[u8]>, options: &WatchOptions) -> Result<Watch> {
+        #[cfg(feature = "aio-watch")]
+        if let Some(limit) = self.watch_limit(options)? {
+            return self.watch_within(object.as_ref(), options, limit);
+        }
         let (registered, outbox) = Registered::new(self, object.as_ref(), options)?;
         Ok(Watch::new(registered, outbox, options.clone()))
     }
