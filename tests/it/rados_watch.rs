@@ -105,10 +105,7 @@ fn another_client_notifies_and_reads_the_answer() {
 fn what_cannot_be_watched_or_notified_is_refused() {
     let pool = pool();
     let text = fails(pool.watch("nobody"), ErrorKind::NotFound);
-    assert!(
-        text.starts_with(&format!("rados_watch2 {}/nobody: ", pool.name)),
-        "{text}"
-    );
+    assert!(text.contains(&format!(" {}/nobody: ", pool.name)), "{text}");
     fails(pool.watch("a\0b"), ErrorKind::InvalidArgument);
     fails(pool.notify("nobody", b"", None), ErrorKind::NotFound);
     fails(pool.notify("a\0b", b"", None), ErrorKind::InvalidArgument);
