@@ -27,16 +27,21 @@ fn a_watch_that_a_frozen_osd_let_run_out_is_lost_and_made_anew() {
     let (cluster, pool) = cluster_with_object();
     let options = WatchOptions::new().timeout(Duration::from_secs(1));
     let mut watch = pool.watch_with("object", &options).unwrap();
-    cluster.pause(OSD).unwrap();
-    let frozen = Instant::now();
-    poll("the watch's time to run out", || {
-        frozen.elapsed() > Duration::from_secs(3)
+    // When it goes on, the OSD may hear of the client before it looks at the clock: then the watch lives on.
+    let error = (0..20).find_map(|_| {
+        cluster.pause(OSD).unwrap();
+        let frozen = Instant::now();
+        poll("the watch's time to run out", || {
+            frozen.elapsed() > Duration::from_secs(3)
+        });
+        cluster.resume(OSD).unwrap();
+        match watch.recv_timeout(Duration::from_secs(5)) {
+            Ok(Some(WatchEvent::Lost(error))) => Some(error),
+            Err(error) if error.kind() == ErrorKind::TimedOut => None,
+            other => panic!("{other:?}"),
+        }
     });
-    cluster.resume(OSD).unwrap();
-    match watch.recv_timeout(PATIENCE).unwrap() {
-        Some(WatchEvent::Lost(error)) => assert_eq!(error.kind(), ErrorKind::NotConnected),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(error.unwrap().kind(), ErrorKind::NotConnected);
     assert!(watch.recv().is_none());
     fails(watch.check(), ErrorKind::NotConnected);
     let mut again = pool.watch("object").unwrap();
