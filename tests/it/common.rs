@@ -149,6 +149,14 @@ pub fn fails<T>(result: Result<T, Error>, kind: ErrorKind) -> String {
     }
 }
 
+/// What [`panics_quietly`] panics with.
+pub const ON_PURPOSE: &str = "on purpose";
+
+/// Panics and prints nothing: tests that succeed should not look as if they failed.
+pub fn panics_quietly() -> ! {
+    std::panic::resume_unwind(Box::new(ON_PURPOSE))
+}
+
 /// How often to repeat something that is to be done `often`, which under valgrind takes too long.
 pub fn repeat(often: usize) -> usize {
     match std::env::var_os("CEPH_TEST_SLOW_MACHINE") {

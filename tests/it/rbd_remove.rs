@@ -115,10 +115,10 @@ fn a_panic_in_progress_surfaces_in_the_caller() {
     image.write_all_at(&[1], 60 * MIB).unwrap();
     image.close().unwrap();
     let unwound = std::panic::catch_unwind(|| {
-        rbd::remove_with_progress(&pool, "image", |_, _| panic!("from the closure"))
+        rbd::remove_with_progress(&pool, "image", |_, _| panics_quietly())
     });
     let payload = unwound.unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"from the closure"));
+    assert_eq!(payload.downcast_ref(), Some(&ON_PURPOSE));
     rbd::remove(&pool, "image").unwrap();
 }
 
