@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rados::{Comparison, Completion, ErrorKind, Limiter, Window, block_on};
 
-use crate::common::{self, Pool, builder, fails, pattern, poll};
+use crate::common::{self, Pool, builder, fails, panics_quietly, pattern, poll};
 
 #[test]
 fn what_is_written_is_read_back_by_everybody() {
@@ -323,7 +323,6 @@ fn a_panic_in_a_waker_harms_nobody() {
     struct Panic;
     impl Wake for Panic {
         fn wake(self: Arc<Self>) {
-            // As a panic, but without its message.
             panics_quietly();
         }
     }
