@@ -61,7 +61,9 @@ impl<T> Completion<T> {
         let Some((node, header)) = self.node() else {
             return;
         };
-        let (last, free) = (header.handoff.detach(content), header.calls.free);
+        let free = header.calls.free;
+        let last = header.handoff.detach(content);
+        // If it is not the last, the callback may have freed the node by now.
         self.node = None;
         if last {
             // SAFETY: the callback has released its share, and this one ends here.
