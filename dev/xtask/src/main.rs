@@ -13,6 +13,7 @@ mod memcheck;
 mod packages;
 mod run;
 mod skipped;
+mod soak;
 mod test;
 mod vendor;
 
@@ -81,6 +82,13 @@ enum Chore {
     },
     /// Run the tests of asynchronous I/O under AddressSanitizer
     Asan,
+    /// Work on images at random while storage daemons come and go: `cargo xtask soak --help`
+    #[command(disable_help_flag = true)]
+    Soak {
+        /// Arguments for the program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Compare the libraries with C, fio and Python: `cargo xtask bench --help`
     #[command(disable_help_flag = true)]
     Bench {
@@ -112,6 +120,7 @@ fn main() -> ExitCode {
         Chore::Matrix(args) => matrix::matrix(args),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),
         Chore::Asan => asan::asan(),
+        Chore::Soak { args } => soak::soak(&args),
         Chore::Bench { args } => bench::bench(&args),
     };
     run::summary();
