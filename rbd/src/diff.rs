@@ -48,8 +48,9 @@ impl DiffOptions {
     }
 
     /// Answers in whole objects, as far as they lie in the range. With the feature `FAST_DIFF` no object has to
-    /// be looked at then. Striped images are answered to the byte all the same, since what Ceph 14 says of
-    /// their objects is wrong.
+    /// be looked at then. Where what Ceph says of whole objects is wrong, the answer is to the byte all the same:
+    /// for striped images (14.2), and when a snapshot between the two that are compared is smaller than both (up
+    /// to 20.2 at least), for then Ceph forgets what has been cut off.
     #[must_use]
     pub fn whole_object(mut self) -> Self {
         self.whole_object = true;
@@ -95,15 +96,15 @@ impl Image {
             // C refuses it, or aborts if the image has no size at all.
             return Ok(ControlFlow::Continue(()));
         }
+        let object = match options.whole_object && self.whole_objects_are_right(from)? {
+            true => Some(self.stat()?.obj_size),
+            false => None,
+        };
         let from = from
             .map(|name| CName::new(OP, "snapshot name", name))
             .transpose()
             .map_err(|error| error.on(self.subject()))?;
         let from = from.as_ref().map_or(ptr::null(), CName::as_ptr);
-        let object = match options.whole_object && self.stripe_count()? == 1 {
-            true => Some(self.stat()?.obj_size),
-            false => None,
-        };
         // Ceph 14 answers wrongly when a range does not start with an object.
         let start = range.start - range.start % object.unwrap_or(1);
         let mut broken = None;
@@ -149,6 +150,23 @@ impl Image {
             Some(value) => Ok(ControlFlow::Break(value)),
             None => code.map(|_| ControlFlow::Continue(())),
         }
+    }
+
+    /// Whether what Ceph says of whole objects is right: see [`DiffOptions::whole_object`].
+    fn whole_objects_are_right(&self, from: Option<&str>) -> Result<bool> {
+        if self.stripe_count()? != 1 {
+            return Ok(false);
+        }
+        let snapshots = self.snap_list()?;
+        let named = |name| snapshots.iter().find(|snapshot| snapshot.name == name);
+        let Some(from) = from.and_then(named) else {
+            return Ok(true);
+        };
+        let end = self.snapshot_name().and_then(named);
+        let end = end.map_or(u64::MAX, |snapshot| snapshot.id);
+        let least = from.size.min(self.size()?);
+        let mut between = snapshots.iter().filter(|s| from.id < s.id && s.id < end);
+        Ok(between.all(|snapshot| snapshot.size >= least))
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rados::ErrorKind;
-use rbd::{DiffOptions, Image, OpenOptions};
+use rbd::{DiffOptions, Image, ImageOptions, OpenOptions, Order, Shrink};
 
 use crate::common::*;
 use crate::rbd_common::*;
@@ -196,4 +196,34 @@ fn a_closure_breaks_off_panics_and_must_not_block() {
     }
     // The image is as good as before.
     assert_eq!(bytes_at(&image, 0, 10), [1; 10]);
+}
+
+/// With whole objects Ceph forgets what has been cut off, when a snapshot tells that it was.
+#[test]
+fn what_was_cut_off_between_two_snapshots_is_a_difference() {
+    let pool = Pool::new();
+    let options = ImageOptions::new().order(Order::new(16).unwrap());
+    options.create(&pool, "image", 4 * MIB).unwrap();
+    let image = Image::open(&pool, "image").unwrap();
+    image.write_all_at(&vec![1; 4 << 20], 0).unwrap();
+    image.snap_create("large").unwrap();
+    image.resize(MIB, Shrink::Allow).unwrap();
+    image.snap_create("small").unwrap();
+    image.resize(4 * MIB, Shrink::Deny).unwrap();
+    image.write_all_at(&vec![2; 1 << 16], 2 * MIB).unwrap();
+    image.snap_create("again").unwrap();
+    let again = OpenOptions::new().snapshot("again");
+    let again = again.open(&pool, "image").unwrap();
+    for image in [&image, &again] {
+        for options in [BYTES(), BYTES().whole_object()] {
+            let changed = [
+                (MIB, MIB, false),
+                (2 * MIB, 1 << 16, true),
+                (2 * MIB + (1 << 16), 2 * MIB - (1 << 16), false),
+            ];
+            assert_eq!(diff(image, Some("large"), .., options), changed);
+            let changed = [(2 * MIB, 1 << 16, true)];
+            assert_eq!(diff(image, Some("small"), .., options), changed);
+        }
+    }
 }
