@@ -6,7 +6,8 @@ use crate::ffi;
 use crate::image::Image;
 
 impl Image {
-    /// Limits how many snapshots the image may have, or takes the limit away. Blocks.
+    /// Limits how many snapshots the image may have, or takes the limit away. Blocks. A limit of 0 is kept,
+    /// but keeps nobody from taking the first (16.2.15).
     ///
     /// # Errors
     /// `OutOfRange` (ERANGE) when it has more already; `ReadOnly`.

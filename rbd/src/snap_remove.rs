@@ -31,16 +31,14 @@ impl Image {
         self.snap_remove_with_progress(snapshot, flags, |_, _| ControlFlow::Continue(()))
     }
 
-    /// As [`snap_remove_with`](Self::snap_remove_with), reporting the objects of each clone that are
-    /// flattened, and their total, to `progress`, which runs on a thread of the library's and can break to
-    /// stop.
+    /// As [`snap_remove_with`](Self::snap_remove_with), reporting clones that are flattened, and their number,
+    /// to `progress`. It runs on a thread of the library's; that it breaks is ignored.
     ///
     /// # Errors
-    /// As [`snap_remove_with`](Self::snap_remove_with); `Canceled` when `progress` broke, and then the
-    /// snapshot is still there, and clones may have been flattened.
+    /// As [`snap_remove_with`](Self::snap_remove_with).
     ///
     /// # Panics
-    /// When `progress` does, after the library has stopped.
+    /// When `progress` does, after the library is done.
     #[doc(alias = "rbd_snap_remove2")]
     pub fn snap_remove_with_progress(
         &self,

@@ -47,10 +47,16 @@ mod rbd_image;
 mod rbd_info;
 mod rbd_interop;
 mod rbd_io;
+mod rbd_io_rest;
+#[cfg(feature = "quiesce")]
+mod rbd_quiesce;
 mod rbd_remove;
 mod rbd_resize;
+mod rbd_snap_id;
+mod rbd_snap_scale;
 mod rbd_snapshot;
 mod rbd_stream;
 mod rbd_trash;
+mod rbd_watch;
 mod rbd_writer;
 mod snapshot_examples;

@@ -23,7 +23,7 @@ type Unwatch = unsafe extern "C" fn(ffi::rbd_image_t, u64) -> i32;
 /// can bring it into a consistent state: a file system freezes, a database ends its transactions.
 ///
 /// Made by [`Image::quiesce_watch`]. Who takes the snapshot waits until every such watch of every client has
-/// answered.
+/// answered. Writes through an image that does not have the exclusive lock yet may wait for the snapshot.
 ///
 /// ```no_run
 /// use rbd::QuiesceEvent;
