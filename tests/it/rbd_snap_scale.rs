@@ -78,10 +78,9 @@ fn lists_that_change_are_right_in_what_stays() {
                 .partition(|name| name.starts_with("stay-"));
             assert_eq!(stayed, stay);
             assert!(going.len() <= 9, "{going:?}");
-            assert!(
-                going.iter().all(|name| name.starts_with("go-")),
-                "{going:?}"
-            );
+            // One that is being removed is in the trash for a moment, where it has a UUID for a name.
+            let known = |name: &String| name.starts_with("go-") || name.len() == 36;
+            assert!(going.iter().all(known), "{going:?}");
             lists += 1;
         }
     });
