@@ -81,7 +81,8 @@ fn resize_under_writes(pool: &Pool, least: u64) {
     let done = AtomicBool::new(false);
     let data = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let other = Image::open(pool, "image").unwrap();
+            let client = builder().connect().unwrap();
+            let other = Image::open(&client.ioctx(&pool.name).unwrap(), "image").unwrap();
             for n in 0.. {
                 let last = done.load(SeqCst);
                 let data = pattern(n, 4096);
