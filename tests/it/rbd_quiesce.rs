@@ -174,7 +174,7 @@ fn nobody_waits_for_a_watch_that_is_gone() {
 }
 
 #[test]
-fn python_takes_part() {
+fn the_command_waits_too() {
     if !has("quiesce") {
         return;
     }
@@ -183,10 +183,7 @@ fn python_takes_part() {
     let mut watch = image.quiesce_watch().unwrap();
     std::thread::scope(|scope| {
         let taking = scope.spawn(|| {
-            rbd_cmd(&format!(
-                "snap create --no-progress {}/image@snap",
-                pool.name
-            ));
+            rbd_cmd(&format!("snap create {}/image@snap", pool.name));
         });
         asked(&mut watch).complete(Ok(()));
         over(&mut watch);

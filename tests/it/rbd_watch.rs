@@ -133,33 +133,34 @@ fn tasks_and_streams_are_woken() {
     let pool = Pool::new();
     let image = image(&pool, "image", MIB);
     let mut watch = image.update_watch().unwrap();
+    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let resized = scope.spawn(|| {
-            for size in 2..5 {
+        scope.spawn(|| {
+            for size in (2..).take_while(|_| !done.load(SeqCst)) {
                 image.resize(size * MIB, Shrink::Deny).unwrap();
             }
         });
         assert!(rados::block_on(watch.next()).is_some());
         assert!(rados::block_on(StreamExt::next(&mut watch)).is_some());
-        resized.join().unwrap();
+        done.store(true, SeqCst);
     });
 }
 
-/// Drops a watch where Ceph calls.
-struct DropsIt(Mutex<Option<UpdateWatch>>, mpsc::Sender<bool>);
+/// Lets go of a watch where Ceph calls.
+struct DropsIt {
+    watch: Mutex<Option<UpdateWatch>>,
+    close: bool,
+    dropped: mpsc::Sender<()>,
+}
 
 impl Wake for DropsIt {
     fn wake(self: Arc<Self>) {
-        let mut watch = self.0.lock().unwrap().take();
-        // Waiting here would be for itself.
-        let refused = watch.as_mut().is_some_and(|watch| {
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                while watch.recv().is_some() {}
-            }))
-            .is_err()
-        });
-        drop(watch);
-        self.1.send(refused).unwrap();
+        let watch = self.watch.lock().unwrap().take().unwrap();
+        match self.close {
+            true => drop(fails(watch.close(), ErrorKind::Deadlock)),
+            false => drop(watch),
+        }
+        self.dropped.send(()).unwrap();
     }
 }
 
@@ -169,18 +170,23 @@ fn a_watch_is_dropped_in_its_own_callback() {
     let image = image(&pool, "image", MIB);
     let other = Image::open(&pool, "image").unwrap();
     for n in 0..10 {
-        let (sender, dropped) = mpsc::channel();
-        let drops = Arc::new(DropsIt(Mutex::new(None), sender));
+        let (dropped, is_dropped) = mpsc::channel();
+        let drops = Arc::new(DropsIt {
+            watch: Mutex::new(None),
+            close: n % 2 == 0,
+            dropped,
+        });
         let waker = Waker::from(Arc::clone(&drops));
-        let mut watch = image.update_watch().unwrap();
         {
+            // Whoever wakes finds it.
+            let mut there = drops.watch.lock().unwrap();
+            let watch = there.insert(image.update_watch().unwrap());
             let mut next = std::pin::pin!(watch.next());
             let mut context = Context::from_waker(&waker);
             assert!(Future::poll(next.as_mut(), &mut context).is_pending());
         }
-        *drops.0.lock().unwrap() = Some(watch);
         other.resize((2 + n) * MIB, Shrink::Deny).unwrap();
-        assert!(dropped.recv_timeout(LONG).unwrap());
+        is_dropped.recv_timeout(LONG).unwrap();
     }
     image.close().unwrap();
     drop(other);

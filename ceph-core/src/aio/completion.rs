@@ -242,3 +242,26 @@ impl Wake for Unpark {
         self.0.unpark();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::callback::guard;
+    use std::future::{pending, ready};
+
+    #[test]
+    fn waits_until_ready_or_the_moment_has_come() {
+        assert_eq!(block_on_until(ready(1), None), Some(1));
+        let soon = Instant::now() + Duration::from_millis(10);
+        assert_eq!(block_on_until(pending::<()>(), Some(soon)), None);
+        assert!(Instant::now() >= soon);
+        assert_eq!(block_on_until(pending::<()>(), Some(soon)), None);
+        assert_eq!(block_on_until(ready(2), Some(soon)), Some(2));
+    }
+
+    #[test]
+    fn does_not_wait_inside_a_callback() {
+        assert_eq!(guard(|| block_on_until(ready(1), None)).unwrap(), Some(1));
+        guard(|| block_on_until(pending::<()>(), None)).unwrap_err();
+    }
+}

@@ -151,7 +151,7 @@ impl Image {
         };
         Ok(QuiesceWatch {
             handle: Arc::clone(handle),
-            seen: 0,
+            seen: 0, // what is waiting is for this watch, too
             thaws: inbox.thaws.load(SeqCst),
             quiet: false,
             inbox,
