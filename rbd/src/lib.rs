@@ -30,13 +30,21 @@ mod aio_vectored;
 mod async_cursor;
 #[cfg(feature = "tokio")]
 mod async_cursor_tokio;
+#[cfg(feature = "image-spec")]
+mod children;
+mod clone;
+mod copy;
 mod cursor;
+#[cfg(feature = "deep-copy")]
+mod deep_copy;
 mod diff;
 mod directory;
+mod disk_usage;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 mod encryption;
 mod features;
 mod ffi;
+mod flatten;
 mod handle;
 mod image;
 mod info;
@@ -44,6 +52,7 @@ mod io;
 mod io_flags;
 #[cfg(feature = "serde")]
 mod json;
+mod object_map;
 mod options;
 mod order;
 mod partial;
@@ -52,6 +61,9 @@ mod range;
 mod reads;
 mod resize;
 mod snapshot;
+#[cfg(feature = "deep-copy")]
+mod sparsify;
+mod spec;
 #[cfg(feature = "futures")]
 mod stream;
 #[cfg(feature = "trash")]
@@ -66,9 +78,15 @@ mod writes;
 pub use aio_vectored::Buffers;
 #[cfg(feature = "futures")]
 pub use async_cursor::AsyncCursor;
+#[cfg(feature = "image-spec")]
+pub use children::LinkedImage;
+pub use clone::clone;
+#[cfg(feature = "clone4")]
+pub use clone::clone_by_snap_id;
 pub use cursor::ImageCursor;
 pub use diff::{DiffExtent, DiffOptions};
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
+pub use disk_usage::{DiskUsage, DiskUsages, SnapUsage, disk_usage};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};
 pub use features::{Features, ImageFlags, OpFeatures};
@@ -85,6 +103,7 @@ pub use rados::{
 pub use rbd_sys as sys;
 pub use resize::Shrink;
 pub use snapshot::SnapInfo;
+pub use spec::ImageSpec;
 #[cfg(feature = "futures")]
 pub use stream::{Chunk, ImageStream};
 #[cfg(feature = "trash")]
