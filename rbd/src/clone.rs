@@ -125,7 +125,7 @@ impl Parent<'_> {
             return refused(libc::EINVAL, "the snapshot name is empty");
         }
         let c_name = checked_name(op, pool, name)?;
-        let c_options = options.to_c_of_format_2(op).map_err(located)?;
+        let c_options = options.to_c_derived(op).map_err(located)?;
         if self.pool.conn().fsid()? != pool.conn().fsid()? {
             return refused(libc::EXDEV, "a clone is in the cluster of its parent");
         }

@@ -133,7 +133,7 @@ impl Image {
     ) -> Result<()> {
         let c_name = checked_name(op, pool, name)?;
         let located = |error: Error| error.on(self.copied_to(pool, name));
-        let c_options = options.to_c(op).map_err(located)?;
+        let c_options = options.to_c_derived(op).map_err(located)?;
         let raw = self.raw(op)?;
         pool.conn().check_blocking(op)?;
         call(raw, pool.as_raw(), c_name.as_ptr(), c_options.raw)

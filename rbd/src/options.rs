@@ -64,7 +64,8 @@ impl ImageOptions {
         self
     }
 
-    /// The size of the objects; by default `rbd_default_order`, 22 for 4 MiB.
+    /// The size of the objects; by default `rbd_default_order`, 22 for 4 MiB. A clone or copy with an order of its own
+    /// is not striped, unless [`stripe`](Self::stripe) says so.
     pub fn order(mut self, order: Order) -> Self {
         self.order = Some(order);
         self
@@ -140,14 +141,15 @@ impl ImageOptions {
     }
 
     /// [Copies](crate::Image::copy) leave out runs of zeros that are this many bytes long: a power of two, 4096 or
-    /// more. By default only objects of nothing but zeros are left out.
+    /// more. By default only what is nothing but zeros in a whole object is left out,
+    /// and what an object of this image does not store is stored as zeros.
     pub fn sparse_size(mut self, bytes: u64) -> Self {
         self.sparse_size = Some(bytes);
         self
     }
 
-    /// The new image is mirrored, by its journal. Needs the feature `mirror-snapshot`, as
-    /// [`mirror_by_snapshots`](Self::mirror_by_snapshots) does, and Ceph 16.
+    /// The new image is mirrored, by its journal, which the image feature `JOURNALING` keeps. Needs the feature
+    /// `mirror-snapshot`, as [`mirror_by_snapshots`](Self::mirror_by_snapshots) does, and Ceph 16.
     #[cfg(feature = "mirror-snapshot")]
     pub fn mirror_by_journal(mut self) -> Self {
         self.mirror_image_mode = Some(ffi::RBD_MIRROR_IMAGE_MODE_JOURNAL);
@@ -201,11 +203,16 @@ impl ImageOptions {
         }
     }
 
-    /// The options as C has them for clones, of which it wants to be told the format.
-    pub(crate) fn to_c_of_format_2(&self, op: &'static str) -> Result<COptions> {
+    /// The options as C has them for clones and copies.
+    pub(crate) fn to_c_derived(&self, op: &'static str) -> Result<COptions> {
         let mut options = self.to_c(op)?;
         if self.format.is_none() {
-            options.set_u64(ffi::RBD_IMAGE_OPTION_FORMAT, 2)?;
+            options.set_u64(ffi::RBD_IMAGE_OPTION_FORMAT, 2)?; // wanted for clones
+        }
+        if let (Some(order), None) = (self.order, self.stripe) {
+            // C would take the other image's, and refuse that for smaller objects.
+            options.set_u64(ffi::RBD_IMAGE_OPTION_STRIPE_UNIT, order.object_size())?;
+            options.set_u64(ffi::RBD_IMAGE_OPTION_STRIPE_COUNT, 1)?;
         }
         Ok(options)
     }

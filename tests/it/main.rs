@@ -4,6 +4,7 @@
 mod common;
 mod example_cluster;
 mod examples;
+mod examples_clone;
 mod examples_lock;
 mod examples_op;
 mod executors;
@@ -39,6 +40,7 @@ mod rbd_async_cursor;
 mod rbd_async_cursor_tokio;
 mod rbd_bulk;
 mod rbd_clone;
+mod rbd_clone_faults;
 mod rbd_common;
 mod rbd_copy;
 mod rbd_create;

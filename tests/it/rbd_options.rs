@@ -36,9 +36,6 @@ fn features_are_added_to_and_taken_from_the_default_ones() {
 #[test]
 #[cfg(feature = "journaling")]
 fn a_journal_is_as_the_options_say() {
-    if !has("journaling") {
-        return;
-    }
     let (pool, other) = (Pool::new(), Pool::new());
     let options = ImageOptions::new()
         .enable(Features::JOURNALING)
@@ -67,7 +64,7 @@ fn new_images_are_of_format_2() {
 }
 
 #[test]
-#[cfg(feature = "mirror-snapshot")]
+#[cfg(all(feature = "mirror-snapshot", feature = "journaling"))]
 fn an_image_is_mirrored_from_the_start() {
     if !has("mirror-snapshot") {
         return;
@@ -79,7 +76,9 @@ fn an_image_is_mirrored_from_the_start() {
     let by_snapshots = ImageOptions::new().mirror_by_snapshots();
     by_snapshots.create(&pool, "snapshots", MIB).unwrap();
     assert_eq!(mode("snapshots"), "snapshot");
-    let by_journal = ImageOptions::new().mirror_by_journal();
+    let by_journal = ImageOptions::new()
+        .enable(Features::JOURNALING)
+        .mirror_by_journal();
     by_journal.create(&pool, "journal", MIB).unwrap();
     assert_eq!(mode("journal"), "journal");
 }
