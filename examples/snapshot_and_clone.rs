@@ -65,7 +65,11 @@ fn run(args: &Args) -> Result<()> {
     parent.snap_remove("v1")?;
     parent.close()?;
     rbd::remove(&pool, &args.parent)?;
-    println!("{} is removed, the clone has: {}", args.parent, text(&clone)?);
+    println!(
+        "{} is removed, the clone has: {}",
+        args.parent,
+        text(&clone)?
+    );
     clone.close()?;
     if !args.keep {
         rbd::remove(&pool, &args.clone)?;

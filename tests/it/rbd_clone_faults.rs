@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rados::{Conn, IoCtx};
+use rados::{Conn, ErrorKind, IoCtx};
 use rbd::{Image, ImageOptions, Order};
 use testcluster::{Daemon, TestCluster};
 
@@ -68,6 +68,34 @@ fn flattening_survives_an_osd_that_is_killed_and_restarted() {
     let child = Image::open(&pool, "child").unwrap();
     assert!(content(&child) == pattern(1, SIZE));
     assert!(child.flatten().is_err(), "it is no clone any more");
+}
+
+#[test]
+fn with_an_osd_timeout_a_flatten_fails_and_goes_on_later() {
+    let cluster = TestCluster::builder().start().unwrap();
+    let (pool, _parent) = cluster_with_image(&cluster);
+    let format_2 = ImageOptions::new().clone_format(2);
+    rbd::clone(&pool, "parent", "snap", &pool, "child", &format_2).unwrap();
+    let impatient = Conn::builder()
+        .config_file(cluster.conf_path())
+        .osd_timeout(Duration::from_secs(2));
+    let impatient = impatient.connect().unwrap().ioctx("rbd").unwrap();
+    let child = Image::open(&impatient, "child").unwrap();
+    let mut killed = false;
+    let flattened = child.flatten_with_progress(|done, _| {
+        if done >= 100 && !killed {
+            killed = true;
+            cluster.kill(OSD).unwrap();
+        }
+        ControlFlow::Continue(())
+    });
+    fails(flattened, ErrorKind::TimedOut);
+    drop(child);
+    cluster.restart(OSD).unwrap();
+    let child = Image::open(&pool, "child").unwrap();
+    assert!(content(&child) == pattern(1, SIZE));
+    child.flatten().unwrap();
+    assert!(content(&child) == pattern(1, SIZE));
 }
 
 #[test]
