@@ -9,23 +9,27 @@ pub(crate) use rbd_sys::{
     RBD_FEATURE_EXCLUSIVE_LOCK, RBD_FEATURE_FAST_DIFF, RBD_FEATURE_JOURNALING,
     RBD_FEATURE_LAYERING, RBD_FEATURE_MIGRATING, RBD_FEATURE_NON_PRIMARY, RBD_FEATURE_OBJECT_MAP,
     RBD_FEATURE_OPERATIONS, RBD_FEATURE_STRIPINGV2, RBD_FLAG_FAST_DIFF_INVALID,
-    RBD_FLAG_OBJECT_MAP_INVALID, RBD_IMAGE_OPTION_DATA_POOL, RBD_IMAGE_OPTION_FEATURES,
-    RBD_IMAGE_OPTION_ORDER, RBD_IMAGE_OPTION_STRIPE_COUNT, RBD_IMAGE_OPTION_STRIPE_UNIT,
-    RBD_MAX_BLOCK_NAME_SIZE, RBD_MAX_IMAGE_NAME_SIZE, RBD_OPERATION_FEATURE_CLONE_CHILD,
-    RBD_OPERATION_FEATURE_CLONE_PARENT, RBD_OPERATION_FEATURE_GROUP,
-    RBD_OPERATION_FEATURE_SNAP_TRASH, RBD_SNAP_REMOVE_FLATTEN, RBD_SNAP_REMOVE_UNPROTECT,
-    rbd_aio_close, rbd_aio_create_completion, rbd_aio_discard, rbd_aio_flush,
-    rbd_aio_get_return_value, rbd_aio_open, rbd_aio_open_by_id, rbd_aio_open_by_id_read_only,
-    rbd_aio_open_read_only, rbd_aio_read2, rbd_aio_readv, rbd_aio_release, rbd_aio_write2,
-    rbd_aio_writesame, rbd_aio_writev, rbd_close, rbd_completion_t, rbd_create4, rbd_diff_iterate2,
-    rbd_discard, rbd_flush, rbd_get_block_name_prefix, rbd_get_create_timestamp,
-    rbd_get_data_pool_id, rbd_get_features, rbd_get_flags, rbd_get_id, rbd_get_old_format,
-    rbd_get_size, rbd_get_stripe_count, rbd_get_stripe_unit, rbd_image_info_t,
-    rbd_image_options_create, rbd_image_options_destroy, rbd_image_options_set_string,
-    rbd_image_options_set_uint64, rbd_image_options_t, rbd_image_spec_t, rbd_image_t,
-    rbd_invalidate_cache, rbd_open, rbd_open_by_id, rbd_open_by_id_read_only, rbd_open_read_only,
-    rbd_read, rbd_read_iterate2, rbd_read2, rbd_remove, rbd_remove_with_progress, rbd_rename,
-    rbd_resize2, rbd_snap_create, rbd_snap_get_limit, rbd_snap_get_timestamp, rbd_snap_info_t,
+    RBD_FLAG_OBJECT_MAP_INVALID, RBD_IMAGE_OPTION_CLONE_FORMAT, RBD_IMAGE_OPTION_DATA_POOL,
+    RBD_IMAGE_OPTION_FEATURES, RBD_IMAGE_OPTION_FEATURES_CLEAR, RBD_IMAGE_OPTION_FEATURES_SET,
+    RBD_IMAGE_OPTION_FLATTEN, RBD_IMAGE_OPTION_FORMAT, RBD_IMAGE_OPTION_JOURNAL_ORDER,
+    RBD_IMAGE_OPTION_JOURNAL_POOL, RBD_IMAGE_OPTION_JOURNAL_SPLAY_WIDTH, RBD_IMAGE_OPTION_ORDER,
+    RBD_IMAGE_OPTION_STRIPE_COUNT, RBD_IMAGE_OPTION_STRIPE_UNIT, RBD_MAX_BLOCK_NAME_SIZE,
+    RBD_MAX_IMAGE_NAME_SIZE, RBD_OPERATION_FEATURE_CLONE_CHILD, RBD_OPERATION_FEATURE_CLONE_PARENT,
+    RBD_OPERATION_FEATURE_GROUP, RBD_OPERATION_FEATURE_SNAP_TRASH, RBD_SNAP_REMOVE_FLATTEN,
+    RBD_SNAP_REMOVE_UNPROTECT, rbd_aio_close, rbd_aio_create_completion, rbd_aio_discard,
+    rbd_aio_flush, rbd_aio_get_return_value, rbd_aio_open, rbd_aio_open_by_id,
+    rbd_aio_open_by_id_read_only, rbd_aio_open_read_only, rbd_aio_read2, rbd_aio_readv,
+    rbd_aio_release, rbd_aio_write2, rbd_aio_writesame, rbd_aio_writev, rbd_clone3, rbd_close,
+    rbd_completion_t, rbd_copy_with_progress2, rbd_copy_with_progress4, rbd_create4,
+    rbd_diff_iterate2, rbd_discard, rbd_flatten_with_progress, rbd_flush,
+    rbd_get_block_name_prefix, rbd_get_create_timestamp, rbd_get_data_pool_id, rbd_get_features,
+    rbd_get_flags, rbd_get_id, rbd_get_old_format, rbd_get_size, rbd_get_stripe_count,
+    rbd_get_stripe_unit, rbd_image_info_t, rbd_image_options_create, rbd_image_options_destroy,
+    rbd_image_options_set_string, rbd_image_options_set_uint64, rbd_image_options_t,
+    rbd_image_spec_t, rbd_image_t, rbd_invalidate_cache, rbd_open, rbd_open_by_id,
+    rbd_open_by_id_read_only, rbd_open_read_only, rbd_read, rbd_read_iterate2, rbd_read2,
+    rbd_rebuild_object_map, rbd_remove, rbd_remove_with_progress, rbd_rename, rbd_resize2,
+    rbd_snap_create, rbd_snap_get_limit, rbd_snap_get_timestamp, rbd_snap_info_t,
     rbd_snap_is_protected, rbd_snap_list, rbd_snap_list_end, rbd_snap_protect, rbd_snap_remove,
     rbd_snap_remove2, rbd_snap_rename, rbd_snap_rollback, rbd_snap_rollback_with_progress,
     rbd_snap_set, rbd_snap_set_limit, rbd_snap_unprotect, rbd_stat, rbd_update_features,
@@ -73,8 +77,9 @@ pub(crate) use rbd_sys::{rbd_get_group, rbd_group_info_cleanup, rbd_group_info_t
 pub(crate) use rbd_sys::{rbd_get_name, rbd_get_op_features};
 #[cfg(feature = "image-spec")]
 pub(crate) use rbd_sys::{
-    rbd_get_overlap, rbd_get_parent, rbd_linked_image_spec_cleanup, rbd_linked_image_spec_t,
-    rbd_snap_spec_cleanup, rbd_snap_spec_t,
+    rbd_get_overlap, rbd_get_parent, rbd_linked_image_spec_cleanup,
+    rbd_linked_image_spec_list_cleanup, rbd_linked_image_spec_t, rbd_list_children3,
+    rbd_list_descendants, rbd_snap_spec_cleanup, rbd_snap_spec_t,
 };
 #[cfg(feature = "watchers")]
 pub(crate) use rbd_sys::{rbd_image_watcher_t, rbd_watchers_list, rbd_watchers_list_cleanup};
@@ -111,6 +116,18 @@ pub(crate) use rbd_sys::{rbd_encryption_format, rbd_encryption_load};
 pub(crate) use rbd_sys::{rbd_encryption_load2, rbd_encryption_spec_t};
 #[cfg(feature = "trash-purge")]
 pub(crate) use rbd_sys::{rbd_trash_purge, rbd_trash_purge_with_progress};
+
+#[cfg(feature = "clone4")]
+pub(crate) use rbd_sys::rbd_clone4;
+
+#[cfg(feature = "mirror-snapshot")]
+pub(crate) use rbd_sys::{
+    RBD_IMAGE_OPTION_MIRROR_IMAGE_MODE, RBD_MIRROR_IMAGE_MODE_JOURNAL,
+    RBD_MIRROR_IMAGE_MODE_SNAPSHOT, rbd_mirror_image_mode_t,
+};
+
+#[cfg(feature = "deep-copy")]
+pub(crate) use rbd_sys::{rbd_deep_copy_with_progress, rbd_sparsify_with_progress};
 
 /// A function that the running library may lack, for calling.
 ///

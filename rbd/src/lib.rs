@@ -30,17 +30,25 @@ mod aio_vectored;
 mod async_cursor;
 #[cfg(feature = "tokio")]
 mod async_cursor_tokio;
+#[cfg(feature = "image-spec")]
+mod children;
+mod clone;
 #[cfg(any(feature = "compare-and-write", feature = "compare-and-writev"))]
 mod compare;
+mod copy;
 #[cfg(feature = "write-crc32c")]
 mod crc32c;
 mod cursor;
+#[cfg(feature = "deep-copy")]
+mod deep_copy;
 mod diff;
 mod directory;
+mod disk_usage;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 mod encryption;
 mod features;
 mod ffi;
+mod flatten;
 mod handle;
 mod image;
 mod info;
@@ -50,6 +58,7 @@ mod io_rest;
 mod iterate;
 #[cfg(feature = "serde")]
 mod json;
+mod object_map;
 mod options;
 mod order;
 mod partial;
@@ -68,6 +77,9 @@ mod snap_set;
 #[cfg(feature = "snap-trash2")]
 mod snap_trash;
 mod snapshot;
+#[cfg(feature = "deep-copy")]
+mod sparsify;
+mod spec;
 #[cfg(feature = "futures")]
 mod stream;
 #[cfg(feature = "trash")]
@@ -83,9 +95,15 @@ mod writes;
 pub use aio_vectored::Buffers;
 #[cfg(feature = "futures")]
 pub use async_cursor::AsyncCursor;
+#[cfg(feature = "image-spec")]
+pub use children::LinkedImage;
+pub use clone::clone;
+#[cfg(feature = "clone4")]
+pub use clone::clone_by_snap_id;
 pub use cursor::ImageCursor;
 pub use diff::{DiffExtent, DiffOptions};
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
+pub use disk_usage::{DiskUsage, DiskUsages, SnapUsage, disk_usage};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};
 pub use features::{Features, ImageFlags, OpFeatures};
@@ -109,6 +127,7 @@ pub use snap_remove::SnapRemoveFlags;
 #[cfg(feature = "snap-trash2")]
 pub use snap_trash::SnapTrashNamespace;
 pub use snapshot::SnapInfo;
+pub use spec::ImageSpec;
 #[cfg(feature = "futures")]
 pub use stream::{Chunk, ImageStream};
 #[cfg(feature = "trash")]

@@ -1,4 +1,4 @@
-//! Creating images.
+//! What new images are like, and creating them.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -7,6 +7,7 @@ use ceph_core::check;
 use ceph_core::cstr::CName;
 use rados::{Error, IoCtx, Result};
 
+use crate::directory::checked_name;
 use crate::resize::check_size;
 use crate::{Features, Order, ffi, order, subject};
 
@@ -14,7 +15,9 @@ use crate::{Features, Order, ffi, order, subject};
 /// overflows, and it divides by zero.
 const MAX_STRIPE_COUNT: u64 = (1 << (63 - *Order::RANGE.end())) - 1;
 
-/// What a new image is like. Whatever is not set is as the cluster's configuration says.
+/// What a new image is like: one that is [created](Self::create), [cloned](crate::clone) or
+/// [copied](crate::Image::copy). Whatever is not set is as the cluster's configuration says; in a copy, or a clone,
+/// as in the image that it is made of.
 ///
 /// ```no_run
 /// use rbd::{Features, ImageOptions, Order};
@@ -31,10 +34,21 @@ const MAX_STRIPE_COUNT: u64 = (1 << (63 - *Order::RANGE.end())) - 1;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use = "create() makes the image"]
 pub struct ImageOptions {
+    format: Option<u8>,
     order: Option<Order>,
     features: Option<Features>,
+    enable: Option<Features>,
+    disable: Option<Features>,
     stripe: Option<(u64, u64)>,
     data_pool: Option<String>,
+    journal_order: Option<Order>,
+    journal_splay_width: Option<u8>,
+    journal_pool: Option<String>,
+    clone_format: Option<u8>,
+    flatten: Option<bool>,
+    pub(crate) sparse_size: Option<u64>,
+    #[cfg(feature = "mirror-snapshot")]
+    mirror_image_mode: Option<ffi::rbd_mirror_image_mode_t>,
 }
 
 impl ImageOptions {
@@ -43,7 +57,15 @@ impl ImageOptions {
         Self::default()
     }
 
-    /// The size of the objects; by default `rbd_default_order`, 22 for 4 MiB.
+    /// The image format: 2, which is the default unless the option `rbd_default_format` is set. C only
+    /// makes images of format 1 where the environment has `RBD_FORCE_ALLOW_V1`.
+    pub fn format(mut self, format: u8) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// The size of the objects; by default `rbd_default_order`, 22 for 4 MiB. A clone or copy with an order of its own
+    /// is not striped, unless [`stripe`](Self::stripe) says so.
     pub fn order(mut self, order: Order) -> Self {
         self.order = Some(order);
         self
@@ -54,6 +76,18 @@ impl ImageOptions {
     /// The library adds `STRIPING` and `DATA_POOL` when the options call for them.
     pub fn features(mut self, features: Features) -> Self {
         self.features = Some(features);
+        self
+    }
+
+    /// These features besides the others: those of [`features`](Self::features), or the default ones.
+    pub fn enable(mut self, features: Features) -> Self {
+        self.enable = Some(features);
+        self
+    }
+
+    /// Without these of the features that the image would have otherwise.
+    pub fn disable(mut self, features: Features) -> Self {
+        self.disable = Some(features);
         self
     }
 
@@ -68,6 +102,64 @@ impl ImageOptions {
     /// only hold data.
     pub fn data_pool(mut self, pool: impl Into<String>) -> Self {
         self.data_pool = Some(pool.into());
+        self
+    }
+
+    /// The size of the journal's objects; by default `rbd_journal_order`, 24 for 16 MiB.
+    pub fn journal_order(mut self, order: Order) -> Self {
+        self.journal_order = Some(order);
+        self
+    }
+
+    /// How many of the journal's objects are written to at a time; by default `rbd_journal_splay_width`, 4.
+    pub fn journal_splay_width(mut self, objects: u8) -> Self {
+        self.journal_splay_width = Some(objects);
+        self
+    }
+
+    /// The pool for the journal; by default the image's.
+    pub fn journal_pool(mut self, pool: impl Into<String>) -> Self {
+        self.journal_pool = Some(pool.into());
+        self
+    }
+
+    /// The format of a [clone](crate::clone): 1 or 2; by default `rbd_default_clone_format`, which is 2 where the
+    /// cluster is set to talk to no client older than Ceph 13 (`ceph osd set-require-min-compat-client mimic`).
+    ///
+    /// Format 1 wants a protected snapshot in the clone's own namespace. With format 2 the snapshot needs no
+    /// protection: one that is removed is kept out of sight until its last clone is gone.
+    pub fn clone_format(mut self, format: u8) -> Self {
+        self.clone_format = Some(format);
+        self
+    }
+
+    /// Whether a [deep copy](crate::Image::deep_copy) of a clone has all data of its own, instead of being a clone of
+    /// the same parent.
+    pub fn flatten(mut self, flatten: bool) -> Self {
+        self.flatten = Some(flatten);
+        self
+    }
+
+    /// [Copies](crate::Image::copy) leave out runs of zeros that are this many bytes long: a power of two, 4096 or
+    /// more. By default only what is nothing but zeros in a whole object is left out,
+    /// and what an object of this image does not store is stored as zeros.
+    pub fn sparse_size(mut self, bytes: u64) -> Self {
+        self.sparse_size = Some(bytes);
+        self
+    }
+
+    /// The new image is mirrored, by its journal, which the image feature `JOURNALING` keeps. Needs the feature
+    /// `mirror-snapshot`, as [`mirror_by_snapshots`](Self::mirror_by_snapshots) does, and Ceph 16.
+    #[cfg(feature = "mirror-snapshot")]
+    pub fn mirror_by_journal(mut self) -> Self {
+        self.mirror_image_mode = Some(ffi::RBD_MIRROR_IMAGE_MODE_JOURNAL);
+        self
+    }
+
+    /// The new image is mirrored, by snapshots. The pool must be in the mirroring mode `image`.
+    #[cfg(feature = "mirror-snapshot")]
+    pub fn mirror_by_snapshots(mut self) -> Self {
+        self.mirror_image_mode = Some(ffi::RBD_MIRROR_IMAGE_MODE_SNAPSHOT);
         self
     }
 
@@ -86,41 +178,63 @@ impl ImageOptions {
     pub fn create(&self, ioctx: &IoCtx, name: &str, size: u64) -> Result<()> {
         const OP: &str = "rbd_create4";
         let located = |error: Error| error.on(subject(ioctx, name));
-        let c_name = CName::new(OP, "image name", name).map_err(located)?;
-        if name.is_empty() {
-            return Err(located(Error::refused(
-                OP,
-                libc::EINVAL,
-                "the image name is empty",
-            )));
-        }
+        let c_name = checked_name(OP, ioctx, name)?;
         check_size(OP, size).map_err(located)?;
         let options = self.to_c(OP).map_err(located)?;
         ioctx.conn().check_blocking(OP)?;
         // SAFETY: the pool's handle is open, `c_name` lives until the call returns, and the options
         // are copied.
         let code = unsafe { ffi::rbd_create4(ioctx.as_raw(), c_name.as_ptr(), size, options.raw) };
-        check(OP, code).map(drop).map_err(|error| {
-            let error = located(error);
-            match error.errno().raw() {
-                libc::EDOM => error.hint(order::EXPLANATION),
-                libc::EINVAL if self.stripe.is_some() => {
-                    error.hint("the stripe unit must divide the object size, and be 512 or more")
-                }
-                libc::ENOSYS => error.hint("the library does not know all of the features"),
-                _ => error,
-            }
-        })
+        check(OP, code)
+            .map(drop)
+            .map_err(|error| self.explain(located(error)))
     }
 
-    fn to_c(&self, op: &'static str) -> Result<COptions> {
+    /// Adds what the options have to do with an error.
+    #[cold]
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match error.errno().raw() {
+            libc::EDOM => error.hint(order::EXPLANATION),
+            libc::EINVAL if self.stripe.is_some() => {
+                error.hint("the stripe unit must divide the object size, and be 512 or more")
+            }
+            libc::ENOSYS => error.hint("the library does not know all of the features"),
+            _ => error,
+        }
+    }
+
+    /// The options as C has them for clones and copies.
+    pub(crate) fn to_c_derived(&self, op: &'static str) -> Result<COptions> {
+        let mut options = self.to_c(op)?;
+        if self.format.is_none() {
+            options.set_u64(ffi::RBD_IMAGE_OPTION_FORMAT, 2)?; // wanted for clones
+        }
+        if let (Some(order), None) = (self.order, self.stripe) {
+            // C would take the other image's, and refuse that for smaller objects.
+            options.set_u64(ffi::RBD_IMAGE_OPTION_STRIPE_UNIT, order.object_size())?;
+            options.set_u64(ffi::RBD_IMAGE_OPTION_STRIPE_COUNT, 1)?;
+        }
+        Ok(options)
+    }
+
+    /// The options as C has them.
+    pub(crate) fn to_c(&self, op: &'static str) -> Result<COptions> {
         let mut options = COptions::new();
+        if let Some(format) = self.format {
+            options.set_u64(ffi::RBD_IMAGE_OPTION_FORMAT, format.into())?;
+        }
         if let Some(order) = self.order {
             options.set_u64(ffi::RBD_IMAGE_OPTION_ORDER, order.get().into())?;
         }
         if let Some(features) = self.features {
             features.check_complete(op)?;
             options.set_u64(ffi::RBD_IMAGE_OPTION_FEATURES, features.bits())?;
+        }
+        if let Some(features) = self.enable {
+            options.set_u64(ffi::RBD_IMAGE_OPTION_FEATURES_SET, features.bits())?;
+        }
+        if let Some(features) = self.disable {
+            options.set_u64(ffi::RBD_IMAGE_OPTION_FEATURES_CLEAR, features.bits())?;
         }
         if let Some((unit, count)) = self.stripe {
             if unit == 0 || count == 0 {
@@ -137,6 +251,30 @@ impl ImageOptions {
         if let Some(pool) = &self.data_pool {
             options.set_string(ffi::RBD_IMAGE_OPTION_DATA_POOL, pool)?;
         }
+        if let Some(order) = self.journal_order {
+            options.set_u64(ffi::RBD_IMAGE_OPTION_JOURNAL_ORDER, order.get().into())?;
+        }
+        if let Some(objects) = self.journal_splay_width {
+            let option = ffi::RBD_IMAGE_OPTION_JOURNAL_SPLAY_WIDTH;
+            options.set_u64(option, objects.into())?;
+        }
+        if let Some(pool) = &self.journal_pool {
+            options.set_string(ffi::RBD_IMAGE_OPTION_JOURNAL_POOL, pool)?;
+        }
+        if let Some(format) = self.clone_format {
+            if !(1..=2).contains(&format) {
+                let hint = format!("there is no clone format {format}, only 1 and 2");
+                return Err(Error::refused(op, libc::EINVAL, hint));
+            }
+            options.set_u64(ffi::RBD_IMAGE_OPTION_CLONE_FORMAT, format.into())?;
+        }
+        if let Some(flatten) = self.flatten {
+            options.set_u64(ffi::RBD_IMAGE_OPTION_FLATTEN, flatten.into())?;
+        }
+        #[cfg(feature = "mirror-snapshot")]
+        if let Some(mode) = self.mirror_image_mode {
+            options.set_u64(ffi::RBD_IMAGE_OPTION_MIRROR_IMAGE_MODE, mode.0.into())?;
+        }
         Ok(options)
     }
 }
@@ -151,8 +289,8 @@ pub fn create(ioctx: &IoCtx, name: &str, size: u64) -> Result<()> {
 }
 
 /// Owns a `rbd_image_options_t`.
-struct COptions {
-    raw: ffi::rbd_image_options_t,
+pub(crate) struct COptions {
+    pub(crate) raw: ffi::rbd_image_options_t,
 }
 
 impl COptions {
