@@ -20,6 +20,45 @@ pub struct Lockers {
     pub lockers: Vec<Locker>,
 }
 
+impl Lockers {
+    /// Reads the tag and the lists of clients, cookies and addresses that C fills.
+    #[doc(hidden)]
+    pub fn from_c(
+        op: &'static str,
+        exclusive: std::ffi::c_int,
+        count: u64,
+        [tag, clients, cookies, addresses]: [Vec<u8>; 4],
+    ) -> Result<Option<Self>> {
+        let mut lockers = Vec::new();
+        let mut parts = [&clients, &cookies, &addresses].map(|list| strings(list));
+        loop {
+            match parts.each_mut().map(Iterator::next) {
+                [Some(client), Some(cookie), Some(address)] => lockers.push(Locker {
+                    client: String::from_utf8_lossy(client).into_owned(),
+                    cookie: cookie.to_vec().into(),
+                    address: address_of(&String::from_utf8_lossy(address)),
+                }),
+                [None, None, None] if lockers.len() as u64 == count => break,
+                _ => {
+                    let hint = "a holder's cookie holds a NUL byte";
+                    return Err(Error::refused(op, libc::EBADMSG, hint));
+                }
+            }
+        }
+        if lockers.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            mode: match exclusive {
+                0 => LockMode::Shared,
+                _ => LockMode::Exclusive,
+            },
+            tag: strings(&tag).next().unwrap_or_default().to_vec().into(),
+            lockers,
+        }))
+    }
+}
+
 /// How a lock is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockMode {
@@ -84,33 +123,7 @@ impl IoCtx {
                 }
             })
             .map_err(located)?;
-        let mut lockers = Vec::new();
-        let mut parts = [&clients, &cookies, &addresses].map(|list| strings(list));
-        loop {
-            match parts.each_mut().map(Iterator::next) {
-                [Some(client), Some(cookie), Some(address)] => lockers.push(Locker {
-                    client: String::from_utf8_lossy(client).into_owned(),
-                    cookie: cookie.to_vec().into(),
-                    address: address_of(&String::from_utf8_lossy(address)),
-                }),
-                [None, None, None] if lockers.len() as u64 == count => break,
-                _ => {
-                    let hint = "a holder's cookie holds a NUL byte";
-                    return Err(located(Error::refused(OP, libc::EBADMSG, hint)));
-                }
-            }
-        }
-        if lockers.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Lockers {
-            mode: match exclusive {
-                0 => LockMode::Shared,
-                _ => LockMode::Exclusive,
-            },
-            tag: strings(&tag).next().unwrap_or_default().to_vec().into(),
-            lockers,
-        }))
+        Lockers::from_c(OP, exclusive, count, [tag, clients, cookies, addresses]).map_err(located)
     }
 
     /// Takes the lock `name` from a holder. Blocks.
@@ -201,7 +214,8 @@ impl IoCtx {
 
 impl Conn {
     /// Refuses the name of this connection, and names in which C might see it.
-    fn refuse_own(&self, op: &'static str, client: &str) -> Result<()> {
+    #[doc(hidden)]
+    pub fn refuse_own(&self, op: &'static str, client: &str) -> Result<()> {
         let number = client.strip_prefix("client.").unwrap_or_default();
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
         match number.parse::<u64>() {

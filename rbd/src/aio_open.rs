@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use ceph_core::aio::{Completion, Slot, ready, submit};
+use ceph_core::aio::{Completion, Slot, blocking, ready, submit};
 use ceph_core::check;
 use rados::{IoCtx, Result};
 
@@ -153,7 +153,10 @@ impl Image {
     /// The image is closed also when the completion is dropped.
     #[doc(alias = "rbd_aio_close")]
     pub fn aio_close(self) -> Completion<Result<()>> {
-        self.aio(
+        let Some(held) = self.handle().try_hold() else {
+            return blocking(move || self.close());
+        };
+        let closing = self.aio(
             "rbd_aio_close",
             (),
             |_, completion, ()| {
@@ -167,6 +170,8 @@ impl Image {
                 Started::called(code)
             },
             |(), result| result.map(drop),
-        )
+        );
+        drop(held);
+        closing
     }
 }

@@ -187,7 +187,9 @@ impl Image {
     pub fn close(self) -> Result<()> {
         const OP: &str = "rbd_close";
         self.raw(OP)?;
+        let held = self.handle.hold();
         let raw = self.handle.take();
+        drop(held);
         // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and what is
         // in flight does not use the handle itself.
         let code = unsafe { ffi::rbd_close(raw) };
