@@ -15,7 +15,7 @@ use crate::image::Image;
 /// They are older than the exclusive lock, and have nothing to do with it but that an image can have only one of both
 /// kinds at a time: as long as somebody has an advisory lock, nobody gets the exclusive one, which writing
 /// to an image with the feature [`EXCLUSIVE_LOCK`](crate::Features::EXCLUSIVE_LOCK) needs. They are of use for images
-/// without the feature. A holder is a connection and a cookie, which may be empty.
+/// without the feature. Who opened the image for reading only may take and release them too. A holder is a connection and a cookie, which may be empty.
 ///
 /// ```no_run
 /// # fn main() -> rbd::Result<()> {
@@ -34,8 +34,8 @@ impl Image {
     /// Takes the lock for this connection alone.
     ///
     /// # Errors
-    /// `Busy` when somebody has it; `AlreadyExists` when this connection has it with this cookie; `ReadOnly` for
-    /// an image that is opened read-only or at a snapshot; `InvalidArgument` for a NUL byte in the cookie.
+    /// `Busy` when somebody has it; `AlreadyExists` when this connection has it with this cookie; `InvalidArgument`
+    /// for a NUL byte in the cookie.
     #[doc(alias = "rbd_lock_exclusive")]
     pub fn advisory_lock_exclusive(&self, cookie: impl AsRef<[u8]>) -> Result<()> {
         self.with_cookie("rbd_lock_exclusive", cookie.as_ref(), |raw, cookie| {
@@ -66,7 +66,7 @@ impl Image {
     /// Releases the lock that this connection took with this cookie, through this image or another handle of it.
     ///
     /// # Errors
-    /// `NotFound` when it does not have the lock; `ReadOnly`; `InvalidArgument` for a NUL byte in the cookie.
+    /// `NotFound` when it does not have the lock; `InvalidArgument` for a NUL byte in the cookie.
     #[doc(alias = "rbd_unlock")]
     pub fn advisory_unlock(&self, cookie: impl AsRef<[u8]>) -> Result<()> {
         self.with_cookie("rbd_unlock", cookie.as_ref(), |raw, cookie| {
@@ -117,7 +117,7 @@ impl Image {
     /// # Errors
     /// `NotFound` when that client does not have the lock with this cookie; `InvalidArgument` when `client` is not
     /// of the form `client.4123`, or is this connection, which would put itself on the blocklist;
-    /// `ReadOnly`; `PermissionDenied` when the user may not change the blocklist.
+    /// `PermissionDenied` when the user may not change the blocklist.
     #[doc(alias = "rbd_break_lock")]
     pub fn advisory_lock_break(&self, client: &str, cookie: impl AsRef<[u8]>) -> Result<()> {
         const OP: &str = "rbd_break_lock";

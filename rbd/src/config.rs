@@ -82,7 +82,7 @@ impl Image {
     /// `InvalidArgument` for a name that is no option which an image can override, or a value that is none of its;
     /// `ReadOnly`.
     pub fn config_set(&self, name: &str, value: &str) -> Result<()> {
-        self.metadata_set(key(name), value).map_err(why_not_set)
+        self.metadata_set(key(name)?, value).map_err(why_not_set)
     }
 
     /// Takes back what the image overrides.
@@ -90,7 +90,7 @@ impl Image {
     /// # Errors
     /// `NotFound` when it does not override this option; `ReadOnly`.
     pub fn config_remove(&self, name: &str) -> Result<()> {
-        self.metadata_remove(key(name))
+        self.metadata_remove(key(name)?)
     }
 }
 
@@ -122,7 +122,7 @@ pub fn config_pool_list(ioctx: &IoCtx) -> Result<Vec<ConfigOption>> {
 /// `InvalidArgument` for a name that is no option which a pool can override, or a value that is none of its;
 /// `PermissionDenied`; `Unsupported` where the library lacks the function.
 pub fn config_pool_set(ioctx: &IoCtx, name: &str, value: &str) -> Result<()> {
-    pool_metadata_set(&ioctx.with_namespace("")?, key(name), value).map_err(why_not_set)
+    pool_metadata_set(&ioctx.with_namespace("")?, key(name)?, value).map_err(why_not_set)
 }
 
 /// Takes back what a pool overrides. Blocks. Needs the feature `pool-config`.
@@ -131,12 +131,17 @@ pub fn config_pool_set(ioctx: &IoCtx, name: &str, value: &str) -> Result<()> {
 /// `NotFound` when it does not override this option; `PermissionDenied`; `Unsupported` where the library lacks the
 /// function.
 pub fn config_pool_remove(ioctx: &IoCtx, name: &str) -> Result<()> {
-    pool_metadata_remove(&ioctx.with_namespace("")?, key(name))
+    pool_metadata_remove(&ioctx.with_namespace("")?, key(name)?)
 }
 
 /// Where the metadata has an option.
-fn key(name: &str) -> String {
-    format!("conf_{name}")
+fn key(name: &str) -> Result<String> {
+    if name.is_empty() {
+        // To C that would be a key like others.
+        let hint = "the option's name is empty";
+        return Err(Error::refused("rbd_metadata_set", libc::EINVAL, hint));
+    }
+    Ok(format!("conf_{name}"))
 }
 
 #[cold]

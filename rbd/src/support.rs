@@ -26,6 +26,12 @@ fn why_refused(error: Error) -> Error {
         }
         _ => false,
     };
+    if error.kind() == ErrorKind::PermissionDenied && error.operation() == "rados_mon_command" {
+        return error.hint(
+            "this connection has a mon_timeout, so the command went through the monitors, for which the manager does \
+            no tasks: use a connection without",
+        );
+    }
     if !absent {
         return error;
     }

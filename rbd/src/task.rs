@@ -99,7 +99,11 @@ impl Task {
 /// program and the manager.
 ///
 /// The manager works off one task after another, each until it succeeds. A task that is there already for this image
-/// is answered as it is. For all functions of tasks the user needs permission for the manager (`mgr 'profile rbd'`).
+/// is answered as it is.
+///
+/// For all functions of tasks the user needs permission for the manager (`mgr 'profile rbd'`), and the connection must have
+/// no [`mon_timeout`](rados::ConnBuilder::mon_timeout): with one, commands go [through the
+/// monitors](rados::Conn::mgr_command), for which the manager does no tasks.
 ///
 /// ```no_run
 /// # fn main() -> rbd::Result<()> {

@@ -22,7 +22,10 @@ pub fn rbd_support_runs(conn: &Conn) -> bool {
             true
         }
     });
-    let health = conn.mon_command(&Command::new("health detail").format_json(), b"");
+    let health = conn.mon_command(
+        &Command::new("health").arg("detail", "detail").format_json(),
+        b"",
+    );
     let health = String::from_utf8(health.unwrap().data).unwrap();
     assert_eq!(
         runs == Some(false),
@@ -32,11 +35,17 @@ pub fn rbd_support_runs(conn: &Conn) -> bool {
     runs.unwrap()
 }
 
+/// A connection whose commands go to the manager itself: it does no tasks for the monitors.
+fn direct() -> Conn {
+    let builder = Conn::builder().config_file(cluster().conf_path());
+    builder.connect().unwrap()
+}
+
 /// Waits until the task is done.
 #[track_caller]
-fn done(task: &Task) {
+fn done(conn: &Conn, task: &Task) {
     poll("the task to be done", || {
-        match rbd::task_get(conn(), &task.id) {
+        match rbd::task_get(conn, &task.id) {
             Ok(task) => {
                 assert_eq!(task.retry_message, None);
                 false
@@ -55,8 +64,11 @@ fn images_are_flattened_and_removed_in_the_background() {
         return;
     }
     let pool = Pool::new();
+    let direct = direct();
+    let tasks = direct.ioctx(&pool.name).unwrap();
     rbd::namespace_create(&pool, "ns").unwrap();
     let inside = pool.with_namespace("ns").unwrap();
+    let tasks_inside = tasks.with_namespace("ns").unwrap();
     let parent = image(&inside, "parent", MIB);
     parent.write_all_at(b"from the parent", 0).unwrap();
     parent.snap_create("snap").unwrap();
@@ -66,32 +78,35 @@ fn images_are_flattened_and_removed_in_the_background() {
         "clone --rbd-default-clone-format 2 {spec}parent@snap {spec}clone"
     ));
 
-    let task = rbd::task_add_flatten(&inside, "clone").unwrap();
+    let task = rbd::task_add_flatten(&tasks_inside, "clone").unwrap();
     assert_eq!(task.action, TaskAction::Flatten);
     assert_eq!((&task.pool, &*task.namespace), (&pool.name, "ns"));
     assert_eq!(task.image.as_deref(), Some("clone"));
-    done(&task);
+    done(&direct, &task);
     let clone = Image::open(&inside, "clone").unwrap();
     assert!(clone.info().unwrap().parent.is_none());
     assert_eq!(bytes_at(&clone, 0, 15), b"from the parent");
     let id = clone.id().unwrap();
     clone.close().unwrap();
 
-    fails(rbd::task_add_remove(&inside, "parent"), ErrorKind::Busy);
+    fails(
+        rbd::task_add_remove(&tasks_inside, "parent"),
+        ErrorKind::Busy,
+    );
     rbd::trash_move(&inside, "clone", std::time::Duration::ZERO).unwrap();
-    let task = rbd::task_add_trash_remove(&inside, &id).unwrap();
+    let task = rbd::task_add_trash_remove(&tasks_inside, &id).unwrap();
     assert_eq!(task.action, TaskAction::TrashRemove);
     assert_eq!(
         (task.image.as_deref(), task.image_id.as_deref()),
         (None, Some(&*id))
     );
-    done(&task);
+    done(&direct, &task);
     assert_eq!(rbd::trash_list(&inside).unwrap(), []);
 
     rbd::create(&pool, "image", MIB).unwrap();
-    let task = rbd::task_add_remove(&pool, "image").unwrap();
+    let task = rbd::task_add_remove(&tasks, "image").unwrap();
     assert_eq!(task.action, TaskAction::Remove);
-    done(&task);
+    done(&direct, &task);
     assert_eq!(rbd::list(&pool).unwrap(), []);
 }
 
@@ -101,6 +116,8 @@ fn a_migration_is_executed_and_committed_in_the_background() {
         return;
     }
     let pool = Pool::new();
+    let direct = direct();
+    let tasks = direct.ioctx(&pool.name).unwrap();
     let image = image(&pool, "image", MIB);
     image.write_all_at(b"moved", 0).unwrap();
     image.close().unwrap();
@@ -109,24 +126,24 @@ fn a_migration_is_executed_and_committed_in_the_background() {
         rbd::task_add_migration_commit,
         rbd::task_add_migration_abort,
     ] {
-        fails(add(&pool, "image"), ErrorKind::InvalidArgument);
+        fails(add(&tasks, "image"), ErrorKind::InvalidArgument);
     }
     let spec = &pool.name;
     rbd_cmd(&format!("migration prepare {spec}/image {spec}/moved"));
-    let task = rbd::task_add_migration_execute(&pool, "moved").unwrap();
+    let task = rbd::task_add_migration_execute(&tasks, "moved").unwrap();
     assert_eq!(task.action, TaskAction::MigrationExecute);
-    done(&task);
-    let task = rbd::task_add_migration_commit(&pool, "moved").unwrap();
+    done(&direct, &task);
+    let task = rbd::task_add_migration_commit(&tasks, "moved").unwrap();
     assert_eq!(task.action, TaskAction::MigrationCommit);
-    done(&task);
+    done(&direct, &task);
     let image = Image::open(&pool, "moved").unwrap();
     assert_eq!(bytes_at(&image, 0, 5), b"moved");
     image.close().unwrap();
 
     rbd_cmd(&format!("migration prepare {spec}/moved {spec}/again"));
-    let task = rbd::task_add_migration_abort(&pool, "again").unwrap();
+    let task = rbd::task_add_migration_abort(&tasks, "again").unwrap();
     assert_eq!(task.action, TaskAction::MigrationAbort);
-    done(&task);
+    done(&direct, &task);
     let names: Vec<_> = rbd::list(&pool)
         .unwrap()
         .into_iter()
@@ -141,34 +158,47 @@ fn a_task_that_fails_says_why_and_is_canceled() {
         return;
     }
     let pool = Pool::new();
+    let direct = direct();
+    let tasks = direct.ioctx(&pool.name).unwrap();
     let image = image(&pool, "image", MIB);
-    let task = rbd::task_add_remove(&pool, "image").unwrap();
+    let task = rbd::task_add_remove(&tasks, "image").unwrap();
     // It is open here.
     poll("the task to fail", || {
-        let now = rbd::task_get(conn(), &task.id).unwrap();
+        let now = rbd::task_get(&direct, &task.id).unwrap();
         assert_eq!(now.id, task.id);
         now.retry_message.is_some() && now.retry_attempts > 0
     });
-    let listed = rbd::task_list(conn()).unwrap();
+    let listed = rbd::task_list(&direct).unwrap();
     assert!(listed.iter().any(|listed| listed.id == task.id));
-    let again = rbd::task_add_remove(&pool, "image").unwrap();
+    let again = rbd::task_add_remove(&tasks, "image").unwrap();
     assert_eq!(again.id, task.id);
-    rbd::task_cancel(conn(), &task.id).unwrap();
-    fails(rbd::task_get(conn(), &task.id), ErrorKind::NotFound);
-    fails(rbd::task_cancel(conn(), &task.id), ErrorKind::NotFound);
+    rbd::task_cancel(&direct, &task.id).unwrap();
+    fails(rbd::task_get(&direct, &task.id), ErrorKind::NotFound);
+    fails(rbd::task_cancel(&direct, &task.id), ErrorKind::NotFound);
     assert_eq!(image.size().unwrap(), MIB);
 
-    let text = fails(rbd::task_add_remove(&pool, "no-such"), ErrorKind::NotFound);
+    // Through the monitors.
+    if release() >= 16 {
+        let text = fails(
+            rbd::task_add_remove(&pool, "image"),
+            ErrorKind::PermissionDenied,
+        );
+        assert!(text.contains("mon_timeout"), "{text}");
+    }
+    let text = fails(rbd::task_add_remove(&tasks, "no-such"), ErrorKind::NotFound);
     assert!(
         text.contains("rbd task add remove") && text.contains("no-such"),
         "{text}"
     );
-    fails(rbd::task_add_flatten(&pool, "image"), ErrorKind::NotFound);
+    fails(rbd::task_add_flatten(&tasks, "image"), ErrorKind::NotFound);
     fails(
-        rbd::task_add_trash_remove(&pool, "abc"),
+        rbd::task_add_trash_remove(&tasks, "abc"),
         ErrorKind::NotFound,
     );
     for bad in ["", "a/b", "a@b"] {
-        fails(rbd::task_add_remove(&pool, bad), ErrorKind::InvalidArgument);
+        fails(
+            rbd::task_add_remove(&tasks, bad),
+            ErrorKind::InvalidArgument,
+        );
     }
 }
