@@ -6,6 +6,7 @@ mod example_cluster;
 mod examples;
 mod examples_lock;
 mod examples_op;
+mod examples_trash;
 mod executors;
 mod faults;
 mod ownership;

@@ -42,7 +42,7 @@ fn a_trash_is_emptied_by_the_schedules_of_its_levels() {
     listed.sort_by(|a, b| a.level.cmp(&b.level));
     assert_eq!(listed.len(), 2);
     assert_eq!(listed[0].level, format!("{}/", pool.name));
-    assert_eq!(listed[0].schedules, [hourly.clone()]);
+    assert_eq!(listed[0].schedules, std::slice::from_ref(&hourly));
     assert_eq!(listed[1].level, format!("{}/ns/", pool.name));
     let read = &listed[1].schedules[0];
     assert_eq!(
