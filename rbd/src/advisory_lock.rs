@@ -13,9 +13,11 @@ use crate::image::Image;
 /// All methods block.
 ///
 /// They are older than the exclusive lock, and have nothing to do with it but that an image can have only one of both
-/// kinds at a time: as long as somebody has an advisory lock, nobody gets the exclusive one, which writing
-/// to an image with the feature [`EXCLUSIVE_LOCK`](crate::Features::EXCLUSIVE_LOCK) needs. They are of use for images
-/// without the feature. Who opened the image for reading only may take and release them too. A holder is a connection and a cookie, which may be empty.
+/// kinds at a time: as long as somebody has an advisory lock, nobody gets the exclusive one, and writing to an image
+/// with the feature [`EXCLUSIVE_LOCK`](crate::Features::EXCLUSIVE_LOCK) waits. They are of use for images without it.
+///
+/// Who opened the image for reading only may take and release them too. A holder is a connection and a cookie, which
+/// may be empty.
 ///
 /// ```no_run
 /// # fn main() -> rbd::Result<()> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ceph_core::cstr::CName;
 use ceph_core::{check, grow, reaper};
-use rados::{Error, ErrorKind, Result};
+use rados::{Error, ErrorKind, Lockers, Result};
 
 use crate::ffi;
 use crate::handle::Handle;
@@ -149,7 +149,14 @@ impl Image {
     }
 
     fn acquire(&self, mode: ffi::rbd_lock_mode_t) -> Result<()> {
-        self.call("rbd_lock_acquire", |raw| {
+        const OP: &str = "rbd_lock_acquire";
+        let held = self.lockers(OP)?;
+        if held.is_some_and(|held| held.tag != "internal") {
+            // C would wait for its end.
+            let hint = "somebody holds an advisory lock";
+            return Err(Error::refused(OP, libc::EBUSY, hint).on(self.subject()));
+        }
+        self.call(OP, |raw| {
             // SAFETY: as `call` promises.
             unsafe { ffi::rbd_lock_acquire(raw, mode) }
         })
@@ -231,14 +238,19 @@ impl Image {
     /// Refuses all but an address at which now another client than this connection holds the lock. It stays another's:
     /// clients do not share addresses.
     fn refuse_own_lock(&self, op: &'static str, owner: &str) -> Result<()> {
-        // What `rbd_list_lockers` says of it may be old.
-        let header = format!("rbd_header.{}", self.id()?);
-        let held = self.ioctx().list_lockers(header, "rbd_lock")?;
-        let lockers = held.map(|held| held.lockers).unwrap_or_default();
+        let lockers = self.lockers(op)?.map(|held| held.lockers);
+        let lockers = lockers.unwrap_or_default();
         match lockers.iter().find(|locker| locker.address == owner) {
             Some(locker) => self.ioctx().conn().refuse_own(op, &locker.client),
             None => Err(Error::refused(op, libc::EBUSY, "the holder is another")),
         }
+    }
+
+    /// Who holds the lock, of either kind, now: what `rbd_list_lockers` says may be old.
+    fn lockers(&self, op: &'static str) -> Result<Option<Lockers>> {
+        self.raw(op)?;
+        let header = format!("rbd_header.{}", self.id()?);
+        self.ioctx().list_lockers(header, "rbd_lock")
     }
 }
 

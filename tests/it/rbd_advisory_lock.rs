@@ -75,6 +75,25 @@ fn one_alone() {
 }
 
 #[test]
+fn beside_the_exclusive_lock() {
+    let pool = Pool::new();
+    let image = image(&pool, "image", MIB);
+    image.advisory_lock_exclusive("c").unwrap();
+    let second = Image::open(&pool, "image").unwrap();
+    for image in [&image, &second] {
+        let text = fails(image.lock_acquire(), ErrorKind::Busy);
+        assert!(text.contains("advisory lock"), "{text}");
+    }
+    image.advisory_unlock("c").unwrap();
+    let lock = second.lock_acquire().unwrap();
+    fails(image.advisory_lock_exclusive("c"), ErrorKind::Busy);
+    let listed = Image::open_read_only(&pool, "image").unwrap();
+    let held = listed.advisory_lock_list().unwrap().unwrap();
+    assert_eq!(held.tag, "internal");
+    lock.release().unwrap();
+}
+
+#[test]
 fn many_together() {
     let pool = Pool::new();
     let image = plain(&pool);
