@@ -36,7 +36,7 @@ impl Lockers {
                 [Some(client), Some(cookie), Some(address)] => lockers.push(Locker {
                     client: String::from_utf8_lossy(client).into_owned(),
                     cookie: cookie.to_vec().into(),
-                    address: address_of(&String::from_utf8_lossy(address)),
+                    address: Self::plain_address(&String::from_utf8_lossy(address)).to_owned(),
                 }),
                 [None, None, None] if lockers.len() as u64 == count => break,
                 _ => {
@@ -56,6 +56,14 @@ impl Lockers {
             tag: strings(&tag).next().unwrap_or_default().to_vec().into(),
             lockers,
         }))
+    }
+
+    /// An address without the protocol's version, which some releases put in front of it.
+    #[doc(hidden)]
+    pub fn plain_address(address: &str) -> &str {
+        let versions = ["v1:", "v2:", "any:"];
+        let rest = versions.iter().find_map(|v| address.strip_prefix(v));
+        rest.unwrap_or(address)
     }
 }
 
@@ -232,13 +240,6 @@ impl Conn {
     }
 }
 
-/// An address without the protocol's version, which some releases put in front of it.
-fn address_of(address: &str) -> String {
-    let versions = ["v1:", "v2:", "any:"];
-    let rest = versions.iter().find_map(|v| address.strip_prefix(v));
-    rest.unwrap_or(address).to_owned()
-}
-
 /// The strings that end with a NUL each in a list of C's.
 fn strings(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split_inclusive(|&byte| byte == 0)
@@ -252,9 +253,9 @@ mod tests {
     #[test]
     fn an_address_is_as_the_blocklist_has_it() {
         for address in ["v1:10.0.0.1:0/7", "any:10.0.0.1:0/7", "10.0.0.1:0/7"] {
-            assert_eq!(address_of(address), "10.0.0.1:0/7");
+            assert_eq!(Lockers::plain_address(address), "10.0.0.1:0/7");
         }
-        assert_eq!(address_of("v1:[fe80::1]:0/7"), "[fe80::1]:0/7");
+        assert_eq!(Lockers::plain_address("v1:[fe80::1]:0/7"), "[fe80::1]:0/7");
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The exclusive lock of images with the feature `EXCLUSIVE_LOCK`.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-use ceph_core::cstr::CName;
+use ceph_core::cstr::check_name;
 use ceph_core::{check, grow, reaper};
 use rados::{Error, ErrorKind, Lockers, Result};
 
-use crate::ffi;
 use crate::handle::Handle;
 use crate::image::Image;
+use crate::{ffi, string};
 
 /// Keeps an image's exclusive lock; made by [`Image::lock_acquire`].
 ///
@@ -195,6 +195,12 @@ impl Image {
     #[doc(alias = "rbd_lock_get_owners")]
     #[doc(alias = "rbd_lock_get_owners_cleanup")]
     pub fn lock_get_owners(&self) -> Result<Vec<String>> {
+        let owners = self.owners()?;
+        let addresses = owners.addresses();
+        Ok(addresses.map(|(_, address)| address).collect())
+    }
+
+    fn owners(&self) -> Result<Owners> {
         const OP: &str = "rbd_lock_get_owners";
         let raw = self.raw(OP)?;
         let mut mode = ffi::RBD_LOCK_MODE_EXCLUSIVE;
@@ -202,10 +208,9 @@ impl Image {
             // SAFETY: the image is open, `owners` has `len` elements, and both outputs are this function's.
             unsafe { ffi::rbd_lock_get_owners(raw, &raw mut mode, owners.as_mut_ptr(), len) }
         });
-        match owners.map(Owners) {
-            Ok(owners) => Ok(owners.addresses()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error.on(self.subject())),
+        match owners {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Owners(Vec::new())),
+            owners => owners.map(Owners).map_err(|error| error.on(self.subject())),
         }
     }
 
@@ -215,35 +220,35 @@ impl Image {
     ///
     /// # Errors
     /// `Busy` when the holder is another by now; `NotFound` when there is none; `InvalidArgument` when it is this
-    /// connection, which would put itself on the blocklist, and when the image does not have the feature;
-    /// `ReadOnly` when it is opened for reading only; `PermissionDenied` when the user may not change the
+    /// connection, which would put itself on the blocklist, and when the image does not have the feature or is
+    /// opened for reading only; `PermissionDenied` when the user may not change the
     /// blocklist.
     #[doc(alias = "rbd_lock_break")]
     pub fn lock_break(&self, owner: &str) -> Result<()> {
         const OP: &str = "rbd_lock_break";
-        let located = |error: Error| error.on(self.subject());
-        let name = CName::new(OP, "address", owner).map_err(located)?;
-        if self.lock_get_owners()?.is_empty() {
-            let hint = "nobody holds the lock";
-            return Err(located(Error::refused(OP, libc::ENOENT, hint)));
+        let refused =
+            |errno, hint: &'static str| Err(Error::refused(OP, errno, hint).on(self.subject()));
+        check_name(OP, "address", owner.as_bytes()).map_err(|error| error.on(self.subject()))?;
+        let owners = self.owners()?;
+        if owners.0.is_empty() {
+            return refused(libc::ENOENT, "nobody holds the lock");
         }
-        self.refuse_own_lock(OP, owner).map_err(located)?;
-        self.call(OP, |raw| {
-            // SAFETY: as `call` promises; the address lives until it returns.
-            unsafe { ffi::rbd_lock_break(raw, ffi::RBD_LOCK_MODE_EXCLUSIVE, name.as_ptr()) }
+        // The address as C has it. That it is another client's holds from now on: clients do not share addresses.
+        let raw = owners.addresses().find(|(_, address)| address == owner);
+        let lockers = self.lockers(OP)?.map(|held| held.lockers);
+        let lockers = lockers.unwrap_or_default();
+        let locker = lockers.iter().find(|locker| locker.address == owner);
+        let (Some((raw, _)), Some(locker)) = (raw, locker) else {
+            return refused(libc::EBUSY, "the holder is another");
+        };
+        let conn = self.ioctx().conn();
+        conn.refuse_own(OP, &locker.client)
+            .map_err(|error| error.on(self.subject()))?;
+        self.call(OP, |image| {
+            // SAFETY: as `call` promises; the address lives as long as `owners`.
+            unsafe { ffi::rbd_lock_break(image, ffi::RBD_LOCK_MODE_EXCLUSIVE, raw) }
         })
         .map(drop)
-    }
-
-    /// Refuses all but an address at which now another client than this connection holds the lock. It stays another's:
-    /// clients do not share addresses.
-    fn refuse_own_lock(&self, op: &'static str, owner: &str) -> Result<()> {
-        let lockers = self.lockers(op)?.map(|held| held.lockers);
-        let lockers = lockers.unwrap_or_default();
-        match lockers.iter().find(|locker| locker.address == owner) {
-            Some(locker) => self.ioctx().conn().refuse_own(op, &locker.client),
-            None => Err(Error::refused(op, libc::EBUSY, "the holder is another")),
-        }
     }
 
     /// Who holds the lock, of either kind, now: what `rbd_list_lockers` says may be old.
@@ -258,14 +263,16 @@ impl Image {
 struct Owners(Vec<*mut c_char>);
 
 impl Owners {
-    fn addresses(&self) -> Vec<String> {
-        let addresses = self.0.iter().map(|&owner| {
+    /// Each as C has it, and without the protocol's version.
+    fn addresses(&self) -> impl Iterator<Item = (*const c_char, String)> {
+        self.0.iter().map(|&owner| {
             // SAFETY: the library set it to a string that lives until `self` goes.
-            unsafe { CStr::from_ptr(owner) }
-        });
-        addresses
-            .map(|address| address.to_string_lossy().into_owned())
-            .collect()
+            let address = unsafe { string(owner) };
+            (
+                owner.cast_const(),
+                Lockers::plain_address(&address).to_owned(),
+            )
+        })
     }
 }
 

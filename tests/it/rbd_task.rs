@@ -1,6 +1,6 @@
 //! Tasks of the manager's.
 
-use rados::{Command, Conn};
+use rados::Conn;
 use rbd::{ErrorKind, Image, Task, TaskAction};
 
 use crate::common::*;
@@ -22,16 +22,8 @@ pub fn rbd_support_runs(conn: &Conn) -> bool {
             true
         }
     });
-    let health = conn.mon_command(
-        &Command::new("health").arg("detail", "detail").format_json(),
-        b"",
-    );
-    let health = String::from_utf8(health.unwrap().data).unwrap();
-    assert_eq!(
-        runs == Some(false),
-        health.contains("rbd_support"),
-        "{health}"
-    );
+    let theirs = try_run("ceph", &["rbd", "task", "list"]);
+    assert_eq!(runs, Some(theirs.status.success()));
     runs.unwrap()
 }
 
