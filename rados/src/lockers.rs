@@ -20,6 +20,53 @@ pub struct Lockers {
     pub lockers: Vec<Locker>,
 }
 
+impl Lockers {
+    /// Reads the tag and the lists of clients, cookies and addresses that C fills.
+    #[doc(hidden)]
+    pub fn from_c(
+        op: &'static str,
+        exclusive: std::ffi::c_int,
+        count: u64,
+        [tag, clients, cookies, addresses]: [Vec<u8>; 4],
+    ) -> Result<Option<Self>> {
+        let mut lockers = Vec::new();
+        let mut parts = [&clients, &cookies, &addresses].map(|list| strings(list));
+        loop {
+            match parts.each_mut().map(Iterator::next) {
+                [Some(client), Some(cookie), Some(address)] => lockers.push(Locker {
+                    client: String::from_utf8_lossy(client).into_owned(),
+                    cookie: cookie.to_vec().into(),
+                    address: Self::plain_address(&String::from_utf8_lossy(address)).to_owned(),
+                }),
+                [None, None, None] if lockers.len() as u64 == count => break,
+                _ => {
+                    let hint = "a holder's cookie holds a NUL byte";
+                    return Err(Error::refused(op, libc::EBADMSG, hint));
+                }
+            }
+        }
+        if lockers.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            mode: match exclusive {
+                0 => LockMode::Shared,
+                _ => LockMode::Exclusive,
+            },
+            tag: strings(&tag).next().unwrap_or_default().to_vec().into(),
+            lockers,
+        }))
+    }
+
+    /// An address without the protocol's version, which some releases put in front of it.
+    #[doc(hidden)]
+    pub fn plain_address(address: &str) -> &str {
+        let versions = ["v1:", "v2:", "any:"];
+        let rest = versions.iter().find_map(|v| address.strip_prefix(v));
+        rest.unwrap_or(address)
+    }
+}
+
 /// How a lock is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockMode {
@@ -84,33 +131,7 @@ impl IoCtx {
                 }
             })
             .map_err(located)?;
-        let mut lockers = Vec::new();
-        let mut parts = [&clients, &cookies, &addresses].map(|list| strings(list));
-        loop {
-            match parts.each_mut().map(Iterator::next) {
-                [Some(client), Some(cookie), Some(address)] => lockers.push(Locker {
-                    client: String::from_utf8_lossy(client).into_owned(),
-                    cookie: cookie.to_vec().into(),
-                    address: address_of(&String::from_utf8_lossy(address)),
-                }),
-                [None, None, None] if lockers.len() as u64 == count => break,
-                _ => {
-                    let hint = "a holder's cookie holds a NUL byte";
-                    return Err(located(Error::refused(OP, libc::EBADMSG, hint)));
-                }
-            }
-        }
-        if lockers.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Lockers {
-            mode: match exclusive {
-                0 => LockMode::Shared,
-                _ => LockMode::Exclusive,
-            },
-            tag: strings(&tag).next().unwrap_or_default().to_vec().into(),
-            lockers,
-        }))
+        Lockers::from_c(OP, exclusive, count, [tag, clients, cookies, addresses]).map_err(located)
     }
 
     /// Takes the lock `name` from a holder. Blocks.
@@ -201,7 +222,8 @@ impl IoCtx {
 
 impl Conn {
     /// Refuses the name of this connection, and names in which C might see it.
-    fn refuse_own(&self, op: &'static str, client: &str) -> Result<()> {
+    #[doc(hidden)]
+    pub fn refuse_own(&self, op: &'static str, client: &str) -> Result<()> {
         let number = client.strip_prefix("client.").unwrap_or_default();
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
         match number.parse::<u64>() {
@@ -218,13 +240,6 @@ impl Conn {
     }
 }
 
-/// An address without the protocol's version, which some releases put in front of it.
-fn address_of(address: &str) -> String {
-    let versions = ["v1:", "v2:", "any:"];
-    let rest = versions.iter().find_map(|v| address.strip_prefix(v));
-    rest.unwrap_or(address).to_owned()
-}
-
 /// The strings that end with a NUL each in a list of C's.
 fn strings(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split_inclusive(|&byte| byte == 0)
@@ -238,9 +253,9 @@ mod tests {
     #[test]
     fn an_address_is_as_the_blocklist_has_it() {
         for address in ["v1:10.0.0.1:0/7", "any:10.0.0.1:0/7", "10.0.0.1:0/7"] {
-            assert_eq!(address_of(address), "10.0.0.1:0/7");
+            assert_eq!(Lockers::plain_address(address), "10.0.0.1:0/7");
         }
-        assert_eq!(address_of("v1:[fe80::1]:0/7"), "[fe80::1]:0/7");
+        assert_eq!(Lockers::plain_address("v1:[fe80::1]:0/7"), "[fe80::1]:0/7");
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use ceph_core::aio::{Completion, Slot, ready, submit};
-use ceph_core::callback::called_by_ceph;
+use ceph_core::aio::{Completion, Slot, blocking, ready, submit};
 use ceph_core::check;
-use rados::{Error, IoCtx, Result};
+use rados::{IoCtx, Result};
 
 use crate::aio::{Aio, Started};
 use crate::handle::{Names, Opened};
@@ -148,25 +147,24 @@ impl Image {
     /// errors.
     ///
     /// # Errors
-    /// What writing back or releasing answers. The image is closed in any case. `Deadlock` inside a callback
-    /// of Ceph's when it has watches: it is then closed when those are dropped.
+    /// What writing back or releasing answers. The image is closed in any case.
     ///
     /// # Cancel safety
     /// The image is closed also when the completion is dropped.
     #[doc(alias = "rbd_aio_close")]
     pub fn aio_close(self) -> Completion<Result<()>> {
-        self.aio(
+        // C does not wait for what asks about mirroring or changes it, and ending watches blocks.
+        let is_quiet = self.in_flight() == 0 && !self.handle().watches.any();
+        let Some(held) = self.handle().try_hold().filter(|_| is_quiet) else {
+            return blocking(move || self.close());
+        };
+        let closing = self.aio(
             "rbd_aio_close",
             (),
             |_, completion, ()| {
-                if called_by_ceph() && self.handle().watches.any() {
-                    let hint = "it has watches, which cannot be ended in a callback of Ceph's";
-                    return Err(Error::refused("rbd_aio_close", libc::EDEADLK, hint));
-                }
-                self.handle().end_watches();
                 let raw = self.handle().take();
-                // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and what
-                // is in flight does not use the handle itself.
+                // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and nothing
+                // is in flight.
                 let code = unsafe { ffi::rbd_aio_close(raw, completion) };
                 if code < 0 {
                     self.handle().put_back(raw);
@@ -174,6 +172,8 @@ impl Image {
                 Started::called(code)
             },
             |(), result| result.map(drop),
-        )
+        );
+        drop(held);
+        closing
     }
 }

@@ -1,5 +1,6 @@
 //! The images of a pool: list, rename, remove.
 
+use std::collections::HashSet;
 use std::ffi::c_char;
 use std::ops::ControlFlow;
 use std::ptr;
@@ -76,7 +77,11 @@ fn list_specs(
         let id = unsafe { string(spec.id) };
         ImageEntry { name, id }
     });
-    Ok(entries.collect())
+    // The library looks for images, and then for those that are being removed: one may be both.
+    let mut seen = HashSet::new();
+    Ok(entries
+        .filter(|entry| entry.id.is_empty() || seen.insert(entry.id.clone()))
+        .collect())
 }
 
 /// What [`list`] does where the library only lists names.

@@ -35,6 +35,13 @@ pub(crate) use rbd_sys::{
     rbd_snap_set, rbd_snap_set_limit, rbd_snap_unprotect, rbd_stat, rbd_update_features,
     rbd_update_unwatch, rbd_update_watch, rbd_version, rbd_write, rbd_write2, rbd_writesame,
 };
+pub(crate) use rbd_sys::{
+    RBD_LOCK_MODE_EXCLUSIVE, RBD_LOCK_MODE_EXCLUSIVE_TRANSIENT, rbd_break_lock,
+    rbd_is_exclusive_lock_owner, rbd_list_lockers, rbd_lock_acquire, rbd_lock_break,
+    rbd_lock_exclusive, rbd_lock_get_owners, rbd_lock_get_owners_cleanup, rbd_lock_mode_t,
+    rbd_lock_release, rbd_lock_shared, rbd_metadata_get, rbd_metadata_list, rbd_metadata_remove,
+    rbd_metadata_set, rbd_unlock,
+};
 
 pub(crate) use rados::sys::{
     LIBRADOS_OP_FLAG_FADVISE_DONTNEED, LIBRADOS_OP_FLAG_FADVISE_FUA,
@@ -91,6 +98,27 @@ pub(crate) use rbd_sys::{
 #[cfg(feature = "snap-trash2")]
 pub(crate) use rbd_sys::{
     rbd_snap_get_trash_namespace2, rbd_snap_trash_namespace_cleanup, rbd_snap_trash_namespace_t,
+};
+
+#[cfg(feature = "pool-config")]
+pub(crate) use rbd_sys::{
+    RBD_CONFIG_SOURCE_CONFIG, RBD_CONFIG_SOURCE_IMAGE, RBD_CONFIG_SOURCE_POOL,
+    rbd_config_image_list, rbd_config_image_list_cleanup, rbd_config_option_t,
+    rbd_config_pool_list, rbd_config_pool_list_cleanup, rbd_config_source_t, rbd_pool_metadata_get,
+    rbd_pool_metadata_list, rbd_pool_metadata_remove, rbd_pool_metadata_set,
+};
+#[cfg(feature = "pool-stats")]
+pub(crate) use rbd_sys::{
+    RBD_POOL_STAT_OPTION_IMAGE_MAX_PROVISIONED_BYTES, RBD_POOL_STAT_OPTION_IMAGE_PROVISIONED_BYTES,
+    RBD_POOL_STAT_OPTION_IMAGE_SNAPSHOTS, RBD_POOL_STAT_OPTION_IMAGES,
+    RBD_POOL_STAT_OPTION_TRASH_IMAGES, RBD_POOL_STAT_OPTION_TRASH_MAX_PROVISIONED_BYTES,
+    RBD_POOL_STAT_OPTION_TRASH_PROVISIONED_BYTES, RBD_POOL_STAT_OPTION_TRASH_SNAPSHOTS,
+    rbd_pool_init, rbd_pool_stat_option_t, rbd_pool_stats_create, rbd_pool_stats_destroy,
+    rbd_pool_stats_get, rbd_pool_stats_option_add_uint64, rbd_pool_stats_t,
+};
+#[cfg(feature = "namespace")]
+pub(crate) use rbd_sys::{
+    rbd_namespace_create, rbd_namespace_exists, rbd_namespace_list, rbd_namespace_remove,
 };
 
 #[cfg(all(feature = "trash", feature = "trash-list-cleanup"))]

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::fmt;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::*};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use ceph_core::aio::Tracker;
 use ceph_core::cstr::CName;
@@ -20,6 +21,8 @@ pub(crate) struct Handle {
     raw: AtomicPtr<std::ffi::c_void>,
     pub(crate) tracker: Tracker,
     pub(crate) watches: Watches,
+    /// Held by a thread that uses `raw` without having the image.
+    in_use: Mutex<()>,
     // After `raw` has been closed.
     ioctx: IoCtx,
     pub(crate) opened: Opened,
@@ -60,6 +63,7 @@ impl Handle {
             raw: AtomicPtr::new(raw.0),
             tracker: Tracker::default(),
             watches: Watches::default(),
+            in_use: Mutex::default(),
             ioctx,
             opened,
         }
@@ -71,7 +75,21 @@ impl Handle {
         ffi::rbd_image_t(self.raw.load(Relaxed))
     }
 
-    /// Takes the handle out to close it.
+    /// Waits until no thread without the image uses the handle, and keeps it so.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`hold`](Self::hold), without waiting.
+    pub(crate) fn try_hold(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.in_use.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+            Ok(guard) => Some(guard),
+        }
+    }
+
+    /// Takes the handle out to close it, which is [held](Self::hold).
     pub(crate) fn take(&self) -> ffi::rbd_image_t {
         ffi::rbd_image_t(self.raw.swap(ptr::null_mut(), Relaxed))
     }

@@ -22,6 +22,7 @@
 //! `Deadlock` inside a callback of Ceph's, and with `TimedOut` or `Blocklisted` when it asks the
 //! cluster.
 
+mod advisory_lock;
 mod aio;
 mod aio_io;
 mod aio_open;
@@ -35,6 +36,8 @@ mod children;
 mod clone;
 #[cfg(any(feature = "compare-and-write", feature = "compare-and-writev"))]
 mod compare;
+#[cfg(feature = "pool-config")]
+mod config;
 mod copy;
 #[cfg(feature = "write-crc32c")]
 mod crc32c;
@@ -46,6 +49,7 @@ mod directory;
 mod disk_usage;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 mod encryption;
+mod exclusive_lock;
 mod features;
 mod ffi;
 mod flatten;
@@ -58,14 +62,22 @@ mod io_rest;
 mod iterate;
 #[cfg(feature = "serde")]
 mod json;
+mod metadata;
+#[cfg(feature = "namespace")]
+mod namespace;
 mod object_map;
 mod options;
 mod order;
 mod partial;
+#[cfg(feature = "pool-stats")]
+mod pool;
+#[cfg(feature = "pool-config")]
+mod qos;
 mod range;
 #[cfg(feature = "futures")]
 mod reads;
 mod resize;
+mod schedule;
 #[cfg(feature = "quiesce")]
 mod snap_create;
 mod snap_limit;
@@ -82,6 +94,8 @@ mod sparsify;
 mod spec;
 #[cfg(feature = "futures")]
 mod stream;
+mod support;
+mod task;
 #[cfg(feature = "trash")]
 mod trash;
 #[cfg(feature = "trash-purge")]
@@ -100,25 +114,41 @@ pub use children::LinkedImage;
 pub use clone::clone;
 #[cfg(feature = "clone4")]
 pub use clone::clone_by_snap_id;
+#[cfg(feature = "pool-config")]
+pub use config::{
+    ConfigOption, ConfigSource, config_pool_list, config_pool_remove, config_pool_set,
+};
 pub use cursor::ImageCursor;
 pub use diff::{DiffExtent, DiffOptions};
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
 pub use disk_usage::{DiskUsage, DiskUsages, SnapUsage, disk_usage};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};
+pub use exclusive_lock::ExclusiveLock;
 pub use features::{Features, ImageFlags, OpFeatures};
 pub use image::{Image, OpenOptions};
 pub use info::{GroupSpec, ImageInfo, ParentInfo};
 pub use io_flags::IoFlags;
+#[cfg(feature = "pool-config")]
+pub use metadata::{
+    pool_metadata_get, pool_metadata_list, pool_metadata_remove, pool_metadata_set,
+};
+#[cfg(feature = "namespace")]
+pub use namespace::{namespace_create, namespace_exists, namespace_list, namespace_remove};
 pub use options::{ImageOptions, create};
 pub use order::Order;
+#[cfg(feature = "pool-stats")]
+pub use pool::{ImageTotals, PoolStats, pool_init, pool_stats};
+#[cfg(feature = "pool-config")]
+pub use qos::{Qos, QosLimit, qos_pool, qos_pool_remove, qos_pool_set};
 pub use rados::{
-    Capability, Comparison, Completion, Errno, Error, ErrorKind, Force, IoBuf, IoBufMut, Result,
-    Window,
+    Capability, Comparison, Completion, Errno, Error, ErrorKind, Force, IoBuf, IoBufMut, LockMode,
+    Locker, Lockers, Name, Result, Window,
 };
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rbd_sys as sys;
 pub use resize::Shrink;
+pub use schedule::{LevelSchedules, Schedule, ScheduleLevel, Scheduled, Scheduler};
 #[cfg(feature = "quiesce")]
 pub use snap_create::SnapCreateFlags;
 #[cfg(any(feature = "snap-id", feature = "snap-trash2"))]
@@ -130,6 +160,11 @@ pub use snapshot::SnapInfo;
 pub use spec::ImageSpec;
 #[cfg(feature = "futures")]
 pub use stream::{Chunk, ImageStream};
+pub use task::{
+    Task, TaskAction, task_add_flatten, task_add_migration_abort, task_add_migration_commit,
+    task_add_migration_execute, task_add_remove, task_add_trash_remove, task_cancel, task_get,
+    task_list,
+};
 #[cfg(feature = "trash")]
 pub use trash::{
     TrashEntry, TrashSource, trash_get, trash_list, trash_move, trash_remove,

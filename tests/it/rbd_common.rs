@@ -1,11 +1,12 @@
 //! What the tests of images share.
 
 use std::ops::ControlFlow;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rados::IoCtx;
 use rbd::Image;
 use serde_json::Value;
+use testcluster::TestCluster;
 
 use crate::common::*;
 
@@ -81,16 +82,27 @@ pub struct Python {
     child: Child,
     stdin: Option<ChildStdin>,
     _stdout: ChildStdout,
+    killed: bool,
 }
 
 impl Python {
     /// Starts a script, and waits for the line that it prints. It is to end at its input's end.
     #[track_caller]
     pub fn start(script: &str, args: &[&str]) -> (Self, String) {
+        Self::run(cluster().command(PYTHON), script, args)
+    }
+
+    /// As [`start`](Self::start), on another cluster.
+    #[track_caller]
+    pub fn start_on(cluster: &TestCluster, script: &str, args: &[&str]) -> (Self, String) {
+        Self::run(cluster.command(PYTHON), script, args)
+    }
+
+    #[track_caller]
+    fn run(mut command: Command, script: &str, args: &[&str]) -> (Self, String) {
         use std::io::{BufRead, BufReader};
 
         let script = format!("{PRELUDE}{script}");
-        let mut command = cluster().command(PYTHON);
         command.args(["-c", &script]).args(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("start Python");
@@ -102,8 +114,17 @@ impl Python {
             stdin: child.stdin.take(),
             child,
             _stdout: stdout.into_inner(),
+            killed: false,
         };
         (python, line.trim_end().to_owned())
+    }
+}
+
+impl Python {
+    /// Kills it with SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.killed = true;
     }
 }
 
@@ -112,7 +133,7 @@ impl Drop for Python {
         self.stdin = None;
         let status = self.child.wait();
         if !std::thread::panicking() {
-            assert!(status.unwrap().success(), "Python failed");
+            assert_eq!(status.unwrap().success(), !self.killed, "Python's end");
         }
     }
 }
