@@ -153,13 +153,17 @@ impl Image {
     /// The image is closed also when the completion is dropped.
     #[doc(alias = "rbd_aio_close")]
     pub fn aio_close(self) -> Completion<Result<()>> {
+        if self.in_flight() > 0 {
+            // C would not wait for what asks about mirroring or changes it.
+            return rados::blocking(move || self.close());
+        }
         self.aio(
             "rbd_aio_close",
             (),
             |_, completion, ()| {
                 let raw = self.handle().take();
-                // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and what
-                // is in flight does not use the handle itself.
+                // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and nothing
+                // is in flight.
                 let code = unsafe { ffi::rbd_aio_close(raw, completion) };
                 if code < 0 {
                     self.handle().put_back(raw);

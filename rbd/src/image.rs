@@ -187,9 +187,11 @@ impl Image {
     pub fn close(self) -> Result<()> {
         const OP: &str = "rbd_close";
         self.raw(OP)?;
+        // C waits for reads and writes, but not for what asks about mirroring or changes it.
+        rados::block_on(self.drain());
         let raw = self.handle.take();
-        // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and what is
-        // in flight does not use the handle itself.
+        // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and nothing is
+        // in flight.
         let code = unsafe { ffi::rbd_close(raw) };
         check(OP, code)
             .map(drop)

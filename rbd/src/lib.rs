@@ -44,6 +44,13 @@ mod io;
 mod io_flags;
 #[cfg(feature = "serde")]
 mod json;
+#[cfg(any(
+    feature = "mirror",
+    feature = "mirror-bootstrap",
+    feature = "mirror-namespace",
+    feature = "mirror-snapshot"
+))]
+mod mirror;
 mod options;
 mod order;
 mod partial;
@@ -75,6 +82,13 @@ pub use features::{Features, ImageFlags, OpFeatures};
 pub use image::{Image, OpenOptions};
 pub use info::{GroupSpec, ImageInfo, ParentInfo};
 pub use io_flags::IoFlags;
+#[cfg(any(
+    feature = "mirror",
+    feature = "mirror-bootstrap",
+    feature = "mirror-namespace",
+    feature = "mirror-snapshot"
+))]
+pub use mirror::*;
 pub use options::{ImageOptions, create};
 pub use order::Order;
 pub use rados::{
