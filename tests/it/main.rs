@@ -47,6 +47,8 @@ mod rbd_image;
 mod rbd_info;
 mod rbd_interop;
 mod rbd_io;
+mod rbd_mirror;
+mod rbd_mirror_pair;
 mod rbd_remove;
 mod rbd_resize;
 mod rbd_snapshot;

@@ -21,7 +21,7 @@ use super::snapshot::why_no_snapshot;
 #[cfg(feature = "mirror-snapshot")]
 use super::status::CStatus;
 #[cfg(feature = "mirror-snapshot")]
-use super::{MirrorGlobalStatus, MirrorImageMode, MirrorSnapshotFlags};
+use super::{MirrorGlobalStatus, MirrorImageMode, MirrorQuiesce};
 use crate::aio::Started;
 use crate::ffi;
 use crate::image::Image;
@@ -168,10 +168,7 @@ impl Image {
     /// The snapshot is taken also when the completion is dropped.
     #[doc(alias = "rbd_aio_mirror_image_create_snapshot")]
     #[cfg(feature = "mirror-snapshot")]
-    pub fn aio_mirror_create_snapshot(
-        &self,
-        flags: MirrorSnapshotFlags,
-    ) -> Completion<Result<u64>> {
+    pub fn aio_mirror_create_snapshot(&self, quiesce: MirrorQuiesce) -> Completion<Result<u64>> {
         let create = get!(ffi::optional(&ffi::rbd_aio_mirror_image_create_snapshot));
         self.aio(
             "rbd_aio_mirror_image_create_snapshot",
@@ -179,7 +176,7 @@ impl Image {
             |raw, completion, id| {
                 // SAFETY: the handle is open, and stays so with the payload, in which the output is, until the operation is
                 // done.
-                Started::called(unsafe { create(raw, flags.bits(), id.as_ptr(), completion) })
+                Started::called(unsafe { create(raw, quiesce.flags(), id.as_ptr(), completion) })
             },
             |id, result| result.map(|_| id.into_inner()).map_err(why_no_snapshot),
         )

@@ -90,7 +90,8 @@ impl Image {
         .map_err(|error| why_not_promoted(error, force))
     }
 
-    /// Makes this primary image a copy, which can only be read. Needs the feature `mirror`.
+    /// Makes this primary image a copy, which can only be read: writes fail with `ReadOnly`, or with `PermissionDenied`
+    /// through a handle that has had the image's journal. Needs the feature `mirror`.
     ///
     /// # Errors
     /// `InvalidArgument` when the image is not mirrored, or not primary; `Unsupported` where the library lacks the function.

@@ -2,7 +2,6 @@
 
 use std::ptr;
 
-use bitflags::bitflags;
 use rados::{Error, Result};
 
 use crate::image::Image;
@@ -39,14 +38,26 @@ impl MirrorImageMode {
     }
 }
 
-bitflags! {
-    /// How a snapshot for mirroring is taken with regard to those who have asked to be told before.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-    pub struct MirrorSnapshotFlags: u32 {
-        /// They are not asked to be quiet.
-        const SKIP_QUIESCE = ffi::RBD_SNAP_CREATE_SKIP_QUIESCE;
-        /// It is taken although one of them failed to be quiet.
-        const IGNORE_QUIESCE_ERROR = ffi::RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR;
+/// What taking a snapshot for mirroring does with clients that have registered to quiesce, such as those that have a
+/// mounted file system to freeze.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MirrorQuiesce {
+    /// Asks them, and fails if one does not.
+    #[default]
+    Ask,
+    /// Asks them, and takes the snapshot even if one does not.
+    Try,
+    /// Does not ask them.
+    Skip,
+}
+
+impl MirrorQuiesce {
+    pub(super) fn flags(self) -> u32 {
+        match self {
+            Self::Ask => 0,
+            Self::Try => ffi::RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR,
+            Self::Skip => ffi::RBD_SNAP_CREATE_SKIP_QUIESCE,
+        }
     }
 }
 
@@ -91,23 +102,23 @@ impl Image {
     ///
     /// ```no_run
     /// # fn f(image: &rbd::Image) -> rbd::Result<()> {
-    /// let id = image.mirror_create_snapshot(rbd::MirrorSnapshotFlags::empty())?;
+    /// let id = image.mirror_create_snapshot(rbd::MirrorQuiesce::Ask)?;
     /// println!("needed by {:?}", image.snap_mirror_namespace(id)?.peer_uuids);
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// `InvalidArgument` when the image is not mirrored by snapshots, the pool has no peer to which it is mirrored, the image is
-    /// not primary, and for flags that do not exist; `ReadOnly`; `Unsupported` where the library lacks the function.
+    /// `InvalidArgument` when the image is not mirrored by snapshots, the pool has no peer to which it is
+    /// mirrored, and when the image is not primary; what a client that was asked to quiesce answered; `ReadOnly`; `Unsupported` where the library lacks the function.
     #[doc(alias = "rbd_mirror_image_create_snapshot")]
     #[doc(alias = "rbd_mirror_image_create_snapshot2")]
-    pub fn mirror_create_snapshot(&self, flags: MirrorSnapshotFlags) -> Result<u64> {
+    pub fn mirror_create_snapshot(&self, quiesce: MirrorQuiesce) -> Result<u64> {
         const OP: &str = "rbd_mirror_image_create_snapshot2";
         let create = ffi::optional(&ffi::rbd_mirror_image_create_snapshot2)?;
         let mut id = 0;
         self.call(OP, |raw| {
             // SAFETY: as `call` promises; the output is this function's.
-            unsafe { create(raw, flags.bits(), &raw mut id) }
+            unsafe { create(raw, quiesce.flags(), &raw mut id) }
         })
         .map_err(why_no_snapshot)?;
         Ok(id)
