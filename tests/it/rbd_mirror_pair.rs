@@ -15,7 +15,7 @@ use crate::examples::example_command;
 use crate::rbd_common::*;
 
 /// More than anything here takes on a busy machine.
-const LONG: Duration = Duration::from_secs(150);
+const LONG: Duration = Duration::from_secs(100);
 
 /// What the daemons do every half minute or so, they are to do every second.
 const IMPATIENT: &[(&str, &str)] = &[
@@ -276,7 +276,16 @@ fn the_example(a: &Site, b: &Site) {
     image(&a.pool("example"), "disk", MIB)
         .write_all_at(&content, 0)
         .unwrap();
-    let args = ["--from", a.conf(), "--to", b.conf(), "--pool", "example"];
+    let args = [
+        "--from",
+        a.conf(),
+        "--to",
+        b.conf(),
+        "--pool",
+        "example",
+        "--seconds",
+        "100",
+    ];
     let mut example = example_command("mirror_setup");
     let output = example
         .args(args)

@@ -51,6 +51,8 @@ impl TestCluster {
         }
         let mut command = self.guarded(daemon.program())?;
         if daemon == Daemon::RbdMirror {
+            // For every connection it looks for `ceph.conf`, or one named as the other site.
+            command.current_dir(self.dir());
             // To the configuration file it is a client.
             for (option, kind) in [("--log-file", "log"), ("--admin-socket", "asok")] {
                 command.args([option, &self.path_str(&format!("{daemon}.{kind}"))]);
