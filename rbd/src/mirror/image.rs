@@ -21,6 +21,9 @@ use crate::image::Image;
 /// [demote](Self::mirror_demote) it, wait until the copies have all that was written, and
 /// [promote](Self::mirror_promote) one of them. When the primary's site is gone, promote a copy by force; once the
 /// site is back there are two primaries, of which one is demoted and [copied anew](Self::mirror_resync).
+///
+/// What changes something wants a handle that is opened for writing. Through another it fails with `ReadOnly`, but much of
+/// it is done all the same for an image that is mirrored by its journal.
 impl Image {
     /// Has the image mirrored, in a pool of the mode [`MirrorMode::Image`](crate::MirrorMode::Image). By journal, the
     /// feature `JOURNALING` is enabled if it is not. Needs the feature `mirror-snapshot`; with Ceph 14's library images
@@ -76,8 +79,9 @@ impl Image {
     /// Makes this copy the primary image. `force` does so while another is. Needs the feature `mirror`.
     ///
     /// # Errors
-    /// `Busy` while another is primary, or has not been copied to its end; `InvalidArgument` when the image is not mirrored,
-    /// or is primary; `Unsupported` where the library lacks the function.
+    /// `Busy` while another is primary, or has not been copied to its end; `InvalidArgument` when the image is primary;
+    /// `NotFound`, or by release `InvalidArgument`, when it is not mirrored; `Unsupported` where the library lacks the
+    /// function.
     #[doc(alias = "rbd_mirror_image_promote")]
     #[cfg(feature = "mirror")]
     pub fn mirror_promote(&self, force: Force) -> Result<()> {
@@ -90,8 +94,8 @@ impl Image {
         .map_err(|error| why_not_promoted(error, force))
     }
 
-    /// Makes this primary image a copy, which can only be read: writes fail with `ReadOnly`, or with `PermissionDenied`
-    /// through a handle that has had the image's journal. Needs the feature `mirror`.
+    /// Makes this primary image a copy, which can only be read: writes fail with `ReadOnly`, or, where it is mirrored by its
+    /// journal and no daemon has that open, with `PermissionDenied`. Needs the feature `mirror`.
     ///
     /// # Errors
     /// `InvalidArgument` when the image is not mirrored, or not primary; `Unsupported` where the library lacks the function.
@@ -111,7 +115,8 @@ impl Image {
     /// only this copy has is lost. Needs the feature `mirror`.
     ///
     /// # Errors
-    /// `InvalidArgument` when the image is not mirrored, or is primary; `Unsupported` where the library lacks the function.
+    /// `InvalidArgument` when the image is primary; `NotFound`, or by release `InvalidArgument`, when it is not mirrored;
+    /// `Unsupported` where the library lacks the function.
     #[doc(alias = "rbd_mirror_image_resync")]
     #[cfg(feature = "mirror")]
     pub fn mirror_resync(&self) -> Result<()> {
@@ -122,7 +127,9 @@ impl Image {
         })
         .map(drop)
         .map_err(|error| match error.errno().raw() {
-            libc::EINVAL => error.hint("the image must be mirrored, and not primary"),
+            libc::EINVAL | libc::ENOENT => {
+                error.hint("the image must be mirrored, and not primary")
+            }
             _ => error,
         })
     }
@@ -150,7 +157,8 @@ impl Image {
         Ok(info.into_info())
     }
 
-    /// By what the image is mirrored. Needs the feature `mirror-snapshot`.
+    /// By what the image is mirrored. That it is, [`mirror_info`](Self::mirror_info) tells: Ceph 16 answers
+    /// [`Journal`](MirrorImageMode::Journal) for an image that is not. Needs the feature `mirror-snapshot`.
     ///
     /// # Errors
     /// `InvalidArgument` when it is not mirrored; `Unsupported` where the library lacks the function.
@@ -198,7 +206,7 @@ pub(super) fn why_not_promoted(error: Error, force: Force) -> Error {
         libc::EBUSY if force == Force::No => error.hint(
             "another image is primary, or has changes that are not here; demote it and wait, or promote by force",
         ),
-        libc::EINVAL => error.hint("the image must be mirrored, and not primary"),
+        libc::EINVAL | libc::ENOENT => error.hint("the image must be mirrored, and not primary"),
         _ => error,
     }
 }
