@@ -60,7 +60,7 @@ fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     let end = Instant::now() + Duration::from_secs(args.seconds);
     while Instant::now() < end {
         let status = image.mirror_global_status()?;
-        if let Some(summary) = replaying(&status) {
+        if let Some(summary) = up_to_date(&status) {
             println!("{} is in both clusters: {summary}", args.image);
             return Ok(());
         }
@@ -86,9 +86,18 @@ fn make_peers(from: &IoCtx, to: &IoCtx) -> Result<()> {
     Ok(())
 }
 
-/// What the other cluster says, once it has a copy and follows its changes.
-fn replaying(status: &MirrorGlobalStatus) -> Option<&str> {
+/// What the other cluster says, once its copy has everything.
+fn up_to_date(status: &MirrorGlobalStatus) -> Option<&str> {
     let mut sites = status.remote();
     let site = sites.find(|site| site.up && site.state == MirrorStatusState::Replaying)?;
-    Some(site.summary())
+    let replay = site.replay()?;
+    let (copied, newest) = (
+        replay.local_snapshot_timestamp,
+        replay.remote_snapshot_timestamp,
+    );
+    let done = match copied {
+        Some(_) => copied == newest,
+        None => replay.entries_behind_primary == Some(0), // mirrored by its journal
+    };
+    done.then(|| site.summary())
 }

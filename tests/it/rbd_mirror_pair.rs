@@ -26,7 +26,6 @@ const IMPATIENT: &[(&str, &str)] = &[
     ("rbd_mirror_journal_poll_age", "0.5"),
     ("rbd_mirror_sync_point_update_age", "1"),
     ("rbd_mirror_delete_retry_interval", "1"),
-    ("rbd_default_features", "61"),
 ];
 
 /// A cluster and a connection to it.
