@@ -175,7 +175,7 @@ impl Image {
         Ok(MirrorImageMode::from_c(mode))
     }
 
-    /// What all sites say of the image. Needs the feature `mirror-snapshot`.
+    /// What all sites say of the image; their daemons do so every half minute. Needs the feature `mirror-snapshot`.
     ///
     /// # Errors
     /// `Unsupported` where the library lacks the function. An image that is not mirrored is no error.
