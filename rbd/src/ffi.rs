@@ -86,7 +86,7 @@ pub(crate) use rbd_sys::{rbd_get_name, rbd_get_op_features};
 pub(crate) use rbd_sys::{
     rbd_get_overlap, rbd_get_parent, rbd_linked_image_spec_cleanup,
     rbd_linked_image_spec_list_cleanup, rbd_linked_image_spec_t, rbd_list_children3,
-    rbd_list_descendants, rbd_snap_spec_cleanup, rbd_snap_spec_t,
+    rbd_list_descendants, rbd_snap_namespace_type_t, rbd_snap_spec_cleanup, rbd_snap_spec_t,
 };
 #[cfg(feature = "watchers")]
 pub(crate) use rbd_sys::{rbd_image_watcher_t, rbd_watchers_list, rbd_watchers_list_cleanup};
@@ -151,11 +151,62 @@ pub(crate) use rbd_sys::rbd_clone4;
 #[cfg(feature = "mirror-snapshot")]
 pub(crate) use rbd_sys::{
     RBD_IMAGE_OPTION_MIRROR_IMAGE_MODE, RBD_MIRROR_IMAGE_MODE_JOURNAL,
-    RBD_MIRROR_IMAGE_MODE_SNAPSHOT, rbd_mirror_image_mode_t,
+    RBD_MIRROR_IMAGE_MODE_SNAPSHOT, RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR,
+    RBD_SNAP_CREATE_SKIP_QUIESCE, RBD_SNAP_MIRROR_STATE_NON_PRIMARY,
+    RBD_SNAP_MIRROR_STATE_NON_PRIMARY_DEMOTED, RBD_SNAP_MIRROR_STATE_PRIMARY,
+    RBD_SNAP_MIRROR_STATE_PRIMARY_DEMOTED, rbd_aio_mirror_image_create_snapshot,
+    rbd_aio_mirror_image_get_global_status, rbd_aio_mirror_image_get_mode,
+    rbd_mirror_image_create_snapshot2, rbd_mirror_image_enable2,
+    rbd_mirror_image_get_global_status, rbd_mirror_image_get_mode,
+    rbd_mirror_image_global_status_cleanup, rbd_mirror_image_global_status_list,
+    rbd_mirror_image_global_status_list_cleanup, rbd_mirror_image_global_status_t,
+    rbd_mirror_image_info_list, rbd_mirror_image_info_list_cleanup, rbd_mirror_image_mode_t,
+    rbd_mirror_image_site_status_t, rbd_mirror_peer_site_add, rbd_mirror_peer_site_get_attributes,
+    rbd_mirror_peer_site_list, rbd_mirror_peer_site_list_cleanup, rbd_mirror_peer_site_remove,
+    rbd_mirror_peer_site_set_attributes, rbd_mirror_peer_site_set_client_name,
+    rbd_mirror_peer_site_set_direction, rbd_mirror_peer_site_set_name, rbd_mirror_peer_site_t,
+    rbd_mirror_uuid_get, rbd_snap_get_mirror_namespace, rbd_snap_mirror_namespace_cleanup,
+    rbd_snap_mirror_namespace_t, rbd_snap_mirror_state_t,
 };
 
 #[cfg(feature = "deep-copy")]
 pub(crate) use rbd_sys::{rbd_deep_copy_with_progress, rbd_sparsify_with_progress};
+
+#[cfg(any(feature = "mirror", feature = "mirror-snapshot"))]
+pub(crate) use rbd_sys::{
+    MIRROR_IMAGE_STATUS_STATE_ERROR, MIRROR_IMAGE_STATUS_STATE_REPLAYING,
+    MIRROR_IMAGE_STATUS_STATE_STARTING_REPLAY, MIRROR_IMAGE_STATUS_STATE_STOPPED,
+    MIRROR_IMAGE_STATUS_STATE_STOPPING_REPLAY, MIRROR_IMAGE_STATUS_STATE_SYNCING,
+    MIRROR_IMAGE_STATUS_STATE_UNKNOWN, RBD_MIRROR_IMAGE_CREATING, RBD_MIRROR_IMAGE_DISABLED,
+    RBD_MIRROR_IMAGE_DISABLING, RBD_MIRROR_IMAGE_ENABLED, rbd_mirror_image_info_t,
+    rbd_mirror_image_state_t, rbd_mirror_image_status_state_t,
+};
+
+#[cfg(feature = "mirror")]
+pub(crate) use rbd_sys::{
+    RBD_MIRROR_MODE_DISABLED, RBD_MIRROR_MODE_IMAGE, RBD_MIRROR_MODE_INIT_ONLY,
+    RBD_MIRROR_MODE_POOL, rbd_aio_mirror_image_demote, rbd_aio_mirror_image_get_info,
+    rbd_aio_mirror_image_promote, rbd_mirror_image_demote, rbd_mirror_image_disable,
+    rbd_mirror_image_get_info, rbd_mirror_image_get_info_cleanup, rbd_mirror_image_promote,
+    rbd_mirror_image_resync, rbd_mirror_image_status_summary, rbd_mirror_mode_get,
+    rbd_mirror_mode_set, rbd_mirror_mode_t,
+};
+
+#[cfg(any(feature = "mirror-bootstrap", feature = "mirror-snapshot"))]
+pub(crate) use rbd_sys::{
+    RBD_MIRROR_PEER_DIRECTION_RX, RBD_MIRROR_PEER_DIRECTION_RX_TX, RBD_MIRROR_PEER_DIRECTION_TX,
+    rbd_mirror_peer_direction_t,
+};
+
+#[cfg(feature = "mirror-bootstrap")]
+pub(crate) use rbd_sys::{
+    rbd_mirror_image_get_instance_id, rbd_mirror_image_instance_id_list,
+    rbd_mirror_image_instance_id_list_cleanup, rbd_mirror_peer_bootstrap_create,
+    rbd_mirror_peer_bootstrap_import, rbd_mirror_site_name_get, rbd_mirror_site_name_set,
+};
+
+#[cfg(feature = "mirror-namespace")]
+pub(crate) use rbd_sys::{rbd_mirror_remote_namespace_get, rbd_mirror_remote_namespace_set};
 
 /// A function that the running library may lack, for calling.
 ///

@@ -63,6 +63,13 @@ mod iterate;
 #[cfg(feature = "serde")]
 mod json;
 mod metadata;
+#[cfg(any(
+    feature = "mirror",
+    feature = "mirror-bootstrap",
+    feature = "mirror-namespace",
+    feature = "mirror-snapshot"
+))]
+mod mirror;
 #[cfg(feature = "namespace")]
 mod namespace;
 mod object_map;
@@ -133,6 +140,13 @@ pub use io_flags::IoFlags;
 pub use metadata::{
     pool_metadata_get, pool_metadata_list, pool_metadata_remove, pool_metadata_set,
 };
+#[cfg(any(
+    feature = "mirror",
+    feature = "mirror-bootstrap",
+    feature = "mirror-namespace",
+    feature = "mirror-snapshot"
+))]
+pub use mirror::*;
 #[cfg(feature = "namespace")]
 pub use namespace::{namespace_create, namespace_exists, namespace_list, namespace_remove};
 pub use options::{ImageOptions, create};

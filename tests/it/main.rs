@@ -59,6 +59,8 @@ mod rbd_interop;
 mod rbd_io;
 mod rbd_io_rest;
 mod rbd_metadata;
+mod rbd_mirror;
+mod rbd_mirror_pair;
 mod rbd_namespace;
 mod rbd_object_map;
 mod rbd_options;

@@ -181,7 +181,8 @@ impl TestCluster {
 
     /// Starts a daemon again, on its old data, and waits until it serves.
     ///
-    /// One that still runs is killed first.
+    /// One that still runs is killed first. [`Daemon::RbdMirror`], which no boot starts, needs the package
+    /// `rbd-mirror`, and serves as soon as it answers on its admin socket.
     ///
     /// # Errors
     ///
@@ -196,7 +197,7 @@ impl TestCluster {
                 // The monitor goes on counting on it for a while.
                 self.active_mgr(end)?
             }
-            Daemon::Mon | Daemon::Osd(_) => None,
+            Daemon::Mon | Daemon::Osd(_) | Daemon::RbdMirror => None,
         };
         self.spawn(daemon)?;
         if daemon == Daemon::Mgr {

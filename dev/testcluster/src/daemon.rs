@@ -24,6 +24,9 @@ pub enum Daemon {
     Mgr,
     /// The storage daemon of this number, from 0.
     Osd(u32),
+    /// The daemon that copies images from other clusters. It does not run before its first
+    /// [`restart`](crate::TestCluster::restart).
+    RbdMirror,
 }
 
 impl Daemon {
@@ -32,6 +35,7 @@ impl Daemon {
             Self::Mon => "ceph-mon",
             Self::Mgr => "ceph-mgr",
             Self::Osd(_) => "ceph-osd",
+            Self::RbdMirror => "rbd-mirror",
         }
     }
 
@@ -40,17 +44,19 @@ impl Daemon {
             Self::Mon => "a".into(),
             Self::Mgr => "x".into(),
             Self::Osd(id) => id.to_string(),
+            Self::RbdMirror => "admin".into(), // as which client it connects
         }
     }
 }
 
-/// Writes the name that Ceph uses: `mon.a`, `mgr.x`, `osd.0`.
+/// Writes the name that Ceph uses: `mon.a`, `mgr.x`, `osd.0`; and `rbd-mirror.admin`.
 impl fmt::Display for Daemon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self {
             Self::Mon => "mon",
             Self::Mgr => "mgr",
             Self::Osd(_) => "osd",
+            Self::RbdMirror => "rbd-mirror",
         };
         write!(f, "{kind}.{}", self.id())
     }

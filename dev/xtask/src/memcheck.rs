@@ -35,6 +35,8 @@ const SKIPPED: &[&str] = &[
     // Passphrases are slow to try, by design; `luks2` does all that these do of ours.
     "rbd_encryption::luks1",
     "rbd_encryption::resizing",
+    // Waiting for daemons, by looking often; `rbd_mirror::` makes the same calls.
+    "rbd_mirror_pair::",
 ];
 
 /// Runs the tests under memcheck. Errors and definite leaks fail, unless `dev/valgrind.supp` names the

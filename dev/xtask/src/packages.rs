@@ -77,6 +77,12 @@ pub const TEST: &[Need] = &[
         apt: &["cryptsetup-bin"],
         rpm: &["cryptsetup"],
     },
+    Need {
+        what: "rbd-mirror, which copies images from one cluster to another",
+        present: || on_path("rbd-mirror"),
+        apt: &["rbd-mirror"],
+        rpm: &["rbd-mirror"],
+    },
 ];
 
 /// What makes and enters other systems.

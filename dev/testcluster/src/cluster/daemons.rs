@@ -49,8 +49,16 @@ impl TestCluster {
         if let Some(old) = daemons.remove(&daemon) {
             daemon::end(old)?;
         }
-        let child = self
-            .guarded(daemon.program())?
+        let mut command = self.guarded(daemon.program())?;
+        if daemon == Daemon::RbdMirror {
+            // For every connection it looks for `ceph.conf`, or one named as the other site.
+            command.current_dir(self.dir());
+            // To the configuration file it is a client.
+            for (option, kind) in [("--log-file", "log"), ("--admin-socket", "asok")] {
+                command.args([option, &self.path_str(&format!("{daemon}.{kind}"))]);
+            }
+        }
+        let child = command
             .args(["-i", &daemon.id(), "-f"])
             .stdout(out)
             .stderr(err)
@@ -60,11 +68,12 @@ impl TestCluster {
         Ok(())
     }
 
-    /// Waits until the monitor leads, or the storage daemon is part of the map.
+    /// Waits until the monitor leads, the storage daemon is part of the map, or another answers.
     pub(crate) fn wait_ready(&self, daemon: Daemon, end: Instant) -> Result<()> {
         let (request, state) = match daemon {
             Daemon::Mon => ("mon_status", "\"state\":\"leader\""),
             Daemon::Mgr | Daemon::Osd(_) => ("status", "\"state\":\"active\""),
+            Daemon::RbdMirror => ("version", "\"version\":"),
         };
         let socket = self.path(&format!("{daemon}.asok"));
         self.poll(daemon, "does not become ready", end, || {
@@ -142,7 +151,7 @@ impl TestCluster {
     pub(super) fn check_exists(&self, daemon: Daemon) -> Result<()> {
         match daemon {
             Daemon::Osd(id) if id >= self.osds => Err(Error::NoSuchDaemon(daemon)),
-            Daemon::Osd(_) | Daemon::Mon | Daemon::Mgr => Ok(()),
+            Daemon::Osd(_) | Daemon::Mon | Daemon::Mgr | Daemon::RbdMirror => Ok(()),
         }
     }
 
