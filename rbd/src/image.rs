@@ -62,7 +62,8 @@ impl OpenOptions {
         self
     }
 
-    /// Opens the image as it was when this snapshot was taken, for [reading only](Self::read_only).
+    /// Opens the image as it was when this snapshot was taken, for [reading only](Self::read_only). Should
+    /// the snapshot be removed, what is gone reads as zeros; [`Image::snap_set`] tells of it.
     #[must_use]
     pub fn snapshot(mut self, snapshot: impl Into<String>) -> Self {
         self.snapshot = Some(snapshot.into());

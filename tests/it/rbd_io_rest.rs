@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rbd::{Comparison, ErrorKind, Image, IoFlags};
+use rbd::{ErrorKind, Image, IoFlags};
 
 use crate::common::*;
 use crate::rbd_common::*;
@@ -152,13 +152,13 @@ fn only_what_is_expected_is_replaced() {
     image.write_all_at(&old, 512).unwrap();
     image.flush().unwrap();
     let answer = image.compare_and_write(&old, &new, 512).unwrap();
-    assert_eq!(answer, Comparison::Equal);
+    assert_eq!(answer, rbd::Comparison::Equal);
     let read_only = Image::open_read_only(&pool, "image").unwrap();
     assert_eq!(bytes_at(&read_only, 512, 512), new);
     let mut almost = new.clone();
     almost[77] ^= 1;
     let answer = image.compare_and_write(&almost, &old, 512).unwrap();
-    assert_eq!(answer, Comparison::Differs { offset: 77 });
+    assert_eq!(answer, rbd::Comparison::Differs { offset: 77 });
     assert_eq!(bytes_at(&read_only, 512, 512), new);
 
     fails(
@@ -172,7 +172,7 @@ fn only_what_is_expected_is_replaced() {
     assert!(text.contains("do not fit"), "{text}");
     assert_eq!(
         image.compare_and_write(b"", b"", 0).unwrap(),
-        Comparison::Equal
+        rbd::Comparison::Equal
     );
     fails(
         read_only.compare_and_write(&new, &old, 512),
@@ -192,14 +192,14 @@ fn several_buffers_are_compared_and_written() {
     let expected = [b"abc".to_vec(), b"def".to_vec()];
     let data = vec![b"u".to_vec(), b"vw".to_vec(), b"xyz".to_vec()];
     let (answer, expected, data) = image.aio_compare_and_writev(expected, data, 512).wait();
-    assert_eq!(answer.unwrap(), Comparison::Equal);
+    assert_eq!(answer.unwrap(), rbd::Comparison::Equal);
     assert_eq!(bytes_at(&image, 512, 6), b"uvwxyz");
     let (answer, expected, data) = image.aio_compare_and_writev(expected, data, 512).wait();
-    assert_eq!(answer.unwrap(), Comparison::Differs { offset: 0 });
+    assert_eq!(answer.unwrap(), rbd::Comparison::Differs { offset: 0 });
     let (answer, _, data) = image
         .aio_compare_and_writev([b"uvwxyZ".to_vec()], data, 512)
         .wait();
-    assert_eq!(answer.unwrap(), Comparison::Differs { offset: 5 });
+    assert_eq!(answer.unwrap(), rbd::Comparison::Differs { offset: 5 });
     let (answer, _, data) = image
         .aio_compare_and_writev([b"uvw".to_vec()], data, 512)
         .wait();
