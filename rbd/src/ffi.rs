@@ -42,6 +42,10 @@ pub(crate) use rbd_sys::{rbd_image_spec_list_cleanup, rbd_list, rbd_list2};
 
 #[cfg(feature = "compare-and-write")]
 pub(crate) use rbd_sys::rbd_aio_compare_and_write;
+#[cfg(feature = "diff3")]
+pub(crate) use rbd_sys::{
+    RBD_DIFF_ITERATE_FLAG_INCLUDE_PARENT, RBD_DIFF_ITERATE_FLAG_WHOLE_OBJECT, rbd_diff_iterate3,
+};
 #[cfg(feature = "write-zeroes")]
 pub(crate) use rbd_sys::{rbd_aio_write_zeroes, rbd_write_zeroes};
 #[cfg(feature = "timestamps")]

@@ -32,6 +32,8 @@ mod async_cursor;
 mod async_cursor_tokio;
 mod cursor;
 mod diff;
+mod diff_extents;
+mod diff_file;
 mod directory;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 mod encryption;
@@ -68,6 +70,11 @@ pub use aio_vectored::Buffers;
 pub use async_cursor::AsyncCursor;
 pub use cursor::ImageCursor;
 pub use diff::{DiffExtent, DiffOptions};
+pub use diff_extents::DiffExtents;
+pub use diff_file::{
+    DiffFileError, DiffFormat, DiffHeader, DiffProblem, DiffReader, DiffWriter, ExportDiff,
+    ImportDiff, merge_diff,
+};
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};

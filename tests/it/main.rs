@@ -41,6 +41,7 @@ mod rbd_bulk;
 mod rbd_common;
 mod rbd_create;
 mod rbd_diff;
+mod rbd_diff_file;
 mod rbd_encryption;
 mod rbd_features;
 mod rbd_image;
