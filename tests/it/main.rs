@@ -2,6 +2,7 @@
 //! this run.
 
 mod common;
+mod example_backup;
 mod example_cluster;
 mod examples;
 mod examples_lock;
