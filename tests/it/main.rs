@@ -49,6 +49,7 @@ mod rbd_image;
 mod rbd_info;
 mod rbd_interop;
 mod rbd_io;
+mod rbd_qemu;
 mod rbd_remove;
 mod rbd_resize;
 mod rbd_snapshot;
