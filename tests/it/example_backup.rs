@@ -12,18 +12,6 @@ use serde_json::Value;
 use crate::common::*;
 use crate::rbd_common::*;
 
-/// Random numbers that are the same for a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
 /// The example, built. Cargo takes longer to start it than it takes itself.
 fn program() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();

@@ -13,18 +13,6 @@ use rbd::{
 use crate::common::*;
 use crate::rbd_common::*;
 
-/// Random numbers that are the same for a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
 /// Writes, zeroes and discards here and there, and perhaps resizes.
 fn change(image: &Image, random: &mut Random) {
     if random.below(2) == 0 {
