@@ -60,8 +60,8 @@ impl DiffOptions {
 impl Image {
     /// Calls `each` for what is different in `range` from how it was in the snapshot `from`; without one, for
     /// all data that there is. What is compared is the image's head, or the snapshot that it is opened at.
-    /// Extents come in rising order, on the calling thread; neighbours may come as one or as several. Answers
-    /// what `each` broke off with. Blocks; `each` must not block on Ceph, and methods that would fail with
+    /// Extents come on the calling thread, in rising order, but for those of objects that are striped together
+    /// in Ceph 14; neighbours may come as one or as several. Answers what `each` broke off with. Blocks; `each` must not block on Ceph, and methods that would fail with
     /// `Deadlock`.
     ///
     /// ```no_run

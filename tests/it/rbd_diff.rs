@@ -161,7 +161,10 @@ fn an_iterator_gives_in_pages_what_the_closure_is_given() {
         for options in [BYTES(), BYTES().whole_object()] {
             for range in [0..u64::MAX, 3 * MIB + 5..30 * MIB + 7, 9..9] {
                 for from in [None, Some("first")] {
-                    let all = diff(&image, from, range.clone(), options);
+                    let mut all = diff(&image, from, range.clone(), options);
+                    // Ceph 14 goes through striped images object by object.
+                    all.sort_unstable();
+                    let all = merge(all);
                     for page in [1, 2, 7, 1 << 16] {
                         let by_name = image.diff(from, range.clone(), options).page(page);
                         let by_id = image

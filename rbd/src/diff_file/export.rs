@@ -24,6 +24,7 @@ const OP: &str = "export_diff";
 /// file.into_inner()?.sync_all()?;
 /// # Ok(()) }
 /// ```
+#[doc(alias = "export-diff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportDiff {
     from: Option<String>,

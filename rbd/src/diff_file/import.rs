@@ -24,6 +24,7 @@ const ZEROED: u64 = 256 << 20;
 /// rbd::ImportDiff::new().import(&copy, file)?;
 /// # Ok(()) }
 /// ```
+#[doc(alias = "import-diff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportDiff {
     shrink: Shrink,

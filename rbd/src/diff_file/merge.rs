@@ -28,6 +28,7 @@ const OP: &str = "merge_diff";
 /// # Errors
 /// `InvalidArgument` when `second` does not start from the snapshot that `first` leads to; as of
 /// [`DiffReader`], also when extents are not in rising order, and of [`DiffWriter`].
+#[doc(alias = "merge-diff")]
 pub fn merge_diff<W: Write>(first: impl Read, second: impl Read, output: W) -> Result<W> {
     let mut first = Side::new(first, "in the first diff")?;
     let mut second = Side::new(second, "in the second diff")?;
