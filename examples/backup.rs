@@ -5,6 +5,7 @@
 //! generation's snapshot stays in the image, to compare the next with. A run that was interrupted, at any
 //! moment, leaves nothing that the next does not clear away.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::ops::ControlFlow;
@@ -210,8 +211,9 @@ fn verify(folder: &Path, generations: &[Generation]) -> io::Result<()> {
         let path = folder.join(&generation.file);
         let wrong = |what: String| Err(named(&path, what));
         let file = File::open(&path).map_err(|error| named(&path, error))?;
-        let mut diff = DiffReader::new(Hashing::new(BufReader::new(file)))?;
-        while diff.next_extent()?.is_some() {}
+        let bad = |error| named(&path, error);
+        let mut diff = DiffReader::new(Hashing::new(BufReader::new(file))).map_err(bad)?;
+        while diff.next_extent().map_err(bad)?.is_some() {}
         let header = diff.header();
         let to = Some(generation.snapshot.as_str());
         if (header.from_snap.as_deref(), header.to_snap.as_deref()) != (from, to) {
@@ -331,6 +333,6 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-fn named(path: &Path, what: impl ToString) -> io::Error {
-    io::Error::other(format!("{}: {}", path.display(), what.to_string()))
+fn named(path: &Path, what: impl Display) -> io::Error {
+    io::Error::other(format!("{}: {what}", path.display()))
 }

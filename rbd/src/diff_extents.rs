@@ -20,7 +20,7 @@ const PAGE: usize = 1 << 16;
 #[derive(Debug)]
 pub struct DiffExtents<'a> {
     image: &'a Image,
-    from: From,
+    from: Since,
     options: DiffOptions,
     /// What is still to be asked for.
     rest: Range<u64>,
@@ -30,7 +30,7 @@ pub struct DiffExtents<'a> {
 
 /// The snapshot that is compared with.
 #[derive(Debug, Clone)]
-enum From {
+enum Since {
     Name(Option<String>),
     Id(Option<u64>),
 }
@@ -60,7 +60,7 @@ impl Image {
         range: impl RangeBounds<u64>,
         options: DiffOptions,
     ) -> DiffExtents<'_> {
-        let from = From::Name(from.map(str::to_owned));
+        let from = Since::Name(from.map(str::to_owned));
         DiffExtents::new(self, from, explicit(range), options)
     }
 
@@ -76,12 +76,12 @@ impl Image {
         range: impl RangeBounds<u64>,
         options: DiffOptions,
     ) -> DiffExtents<'_> {
-        DiffExtents::new(self, From::Id(from), explicit(range), options)
+        DiffExtents::new(self, Since::Id(from), explicit(range), options)
     }
 }
 
 impl<'a> DiffExtents<'a> {
-    fn new(image: &'a Image, from: From, rest: Range<u64>, options: DiffOptions) -> Self {
+    fn new(image: &'a Image, from: Since, rest: Range<u64>, options: DiffOptions) -> Self {
         Self {
             image,
             from,
@@ -117,8 +117,8 @@ impl<'a> DiffExtents<'a> {
         };
         let range = self.rest.clone();
         let flow = match &self.from {
-            From::Name(name) => image.diff_iterate(name.as_deref(), range, self.options, each),
-            From::Id(id) => image.diff_iterate_by_id(*id, range, self.options, each),
+            Since::Name(name) => image.diff_iterate(name.as_deref(), range, self.options, each),
+            Since::Id(id) => image.diff_iterate_by_id(*id, range, self.options, each),
         };
         self.rest.start = match flow? {
             ControlFlow::Break(next) => (next - next % set).max(self.rest.start),

@@ -112,7 +112,7 @@ impl ImportDiff {
         match result {
             Ok(()) => Ok(reader.header().clone()),
             Err(error) => Err(error.on(image.subject()).hint(format!(
-                "{} bytes of the diff had been read, and the image has part of its changes",
+                "{} bytes of the diff had been read, and the image may have part of its changes",
                 reader.position()
             ))),
         }

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use rados::{Error, Result};
 
+use super::PIECE;
 use super::format::*;
 use crate::DiffExtent;
 
@@ -12,7 +13,7 @@ const OP: &str = "read_diff";
 /// Reads a file of differences, in either [`DiffFormat`].
 ///
 /// It reads in small pieces: give it a [`BufReader`](io::BufReader) of a file. It does not read past the file's
-/// last record, and keeps no more in memory than what is asked for, whatever the file says.
+/// last record, and takes memory only for what is asked for and is there, whatever the file says.
 ///
 /// ```
 /// # fn main() -> rbd::Result<()> {
@@ -225,9 +226,9 @@ struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    /// `len` bytes.
+    /// `len` bytes. Memory for more than a piece is taken as they come, since the file may lie.
     fn bytes(&mut self, len: usize) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(len);
+        let mut bytes = Vec::with_capacity(len.min(PIECE as usize));
         let part = self.input.by_ref().take(len as u64);
         let read = { part }.read_to_end(&mut bytes);
         self.position += bytes.len() as u64;

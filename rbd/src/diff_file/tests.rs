@@ -64,7 +64,7 @@ impl Diff {
         }) = reader.next_extent()?
         {
             let mut data = Vec::new();
-            let mut part = reader.read_data(7)?;
+            let mut part = reader.read_data(usize::MAX)?;
             while !part.is_empty() {
                 data.append(&mut part);
                 part = reader.read_data(1000)?;
