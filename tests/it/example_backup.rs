@@ -260,7 +260,8 @@ fn a_run_that_is_killed_leaves_what_the_next_goes_on_from() {
         backup.take();
         backup.prints(&["verify", backup.folder()]);
         assert_eq!(backup.generations().len(), contents.len());
-        assert_eq!(snapshots(&source).len(), 2);
+        let names = snapshots(&source);
+        assert_eq!(names.len(), 2, "{names:?}");
     }
     assert!(killed > 2, "only {killed} runs were killed");
     let last = contents.len().to_string();
