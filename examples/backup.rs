@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Parser, Subcommand};
 use indicatif::ProgressBar;
 use rados::{ErrorKind, IoCtx};
-use rbd::{DiffReader, ExportDiff, Image, ImportDiff, OpenOptions, Shrink};
+use rbd::{DiffReader, ExportDiff, Image, ImportDiff, OpenOptions, Shrink, SnapNamespaceType};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -190,16 +190,24 @@ fn take(pool: &IoCtx, name: &str, folder: &Path) -> io::Result<()> {
     Ok(image.close()?)
 }
 
-/// Removes this folder's snapshots but the last generation's: older ones, and those of runs that did not end.
+/// Removes this folder's snapshots but the last generation's: older ones, and those of runs that did not end. What
+/// is left of a removal that did not end is in the trash, under another name.
 fn clear(image: &Image, prefix: &str, last: Option<&str>) -> io::Result<()> {
-    let snaps = image.snap_list()?;
-    let names = || snaps.iter().map(|snap| snap.name.as_str());
-    if let Some(last) = last.filter(|last| !names().any(|name| name == *last)) {
+    let snaps = image.snap_list_with_types()?;
+    let is_last = |name: &str| Some(name) == last;
+    if let Some(last) = last.filter(|_| !snaps.iter().any(|(snap, _)| is_last(&snap.name))) {
         let text = format!("the image has lost the snapshot {last}: begin anew in another folder");
         return Err(io::Error::other(text));
     }
-    for name in names().filter(|name| name.starts_with(prefix) && Some(*name) != last) {
-        image.snap_remove(name)?;
+    for (snap, kind) in snaps {
+        let name = match kind {
+            SnapNamespaceType::User => snap.name,
+            SnapNamespaceType::Trash => image.snap_trash_namespace(snap.id)?,
+            _ => continue,
+        };
+        if name.starts_with(prefix) && !is_last(&name) {
+            image.snap_remove_by_id(snap.id)?;
+        }
     }
     Ok(())
 }

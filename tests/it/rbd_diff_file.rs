@@ -333,3 +333,28 @@ fn extents_that_overlap_are_applied_in_their_order() {
     image.import_diff(&writer.finish().unwrap()[..]).unwrap();
     assert!(content(&image) == expected);
 }
+
+#[test]
+fn a_snapshot_that_is_removed_meanwhile_makes_no_complete_file() {
+    let pool = Pool::new();
+    let source = image(&pool, "image", 16 * MIB);
+    for (at, snapshot) in [(0, "one"), (4 * MIB, "two"), (8 * MIB, "three")] {
+        source.write_all_at(&[1; 4096], at).unwrap();
+        source.snap_create(snapshot).unwrap();
+    }
+    let snapshot = at(&pool, "image", "three");
+    for removed in ["one", "three"] {
+        let from = if removed == "one" { "one" } else { "two" };
+        let mut file = Vec::new();
+        let mut once = true;
+        let export = ExportDiff::new().from_snap(from);
+        let result = export.export_with_progress(&snapshot, &mut file, |_, _| {
+            if std::mem::take(&mut once) {
+                source.snap_remove(removed).unwrap();
+            }
+            ControlFlow::Continue(())
+        });
+        fails(result.map(drop), ErrorKind::NotFound);
+        assert_ne!(file.last(), Some(&b'e'));
+    }
+}

@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use super::Permit;
 use super::handoff::Content;
@@ -202,6 +203,33 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// Blocks the thread until a future is ready, or this moment has come; `None` is never.
+///
+/// # Panics
+/// When it would have to wait inside a callback of Ceph's, which is to make the future ready.
+pub fn block_on_until<F: Future>(future: F, end: Option<Instant>) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            return Some(result);
+        }
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            return None;
+        }
+        assert!(
+            !called_by_ceph(),
+            "waiting inside a callback of Ceph's, which would wait for itself"
+        );
+        match left {
+            Some(left) => thread::park_timeout(left),
+            None => thread::park(),
+        }
+    }
+}
+
 /// Wakes a thread that is parked.
 struct Unpark(Thread);
 
@@ -212,5 +240,28 @@ impl Wake for Unpark {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::callback::guard;
+    use std::future::{pending, ready};
+
+    #[test]
+    fn waits_until_ready_or_the_moment_has_come() {
+        assert_eq!(block_on_until(ready(1), None), Some(1));
+        let soon = Instant::now() + Duration::from_millis(10);
+        assert_eq!(block_on_until(pending::<()>(), Some(soon)), None);
+        assert!(Instant::now() >= soon);
+        assert_eq!(block_on_until(pending::<()>(), Some(soon)), None);
+        assert_eq!(block_on_until(ready(2), Some(soon)), Some(2));
+    }
+
+    #[test]
+    fn does_not_wait_inside_a_callback() {
+        assert_eq!(guard(|| block_on_until(ready(1), None)).unwrap(), Some(1));
+        guard(|| block_on_until(pending::<()>(), None)).unwrap_err();
     }
 }

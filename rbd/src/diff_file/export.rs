@@ -8,7 +8,7 @@ use rados::{Completion, Error, Result};
 
 use super::{DEPTH, DiffFormat, DiffHeader, DiffWriter, is_zero, piece_end, report};
 use crate::image::Image;
-use crate::{DiffExtent, DiffOptions, IoFlags};
+use crate::{DiffExtent, DiffOptions, IoFlags, OpenOptions, SnapInfo};
 
 const OP: &str = "export_diff";
 
@@ -85,7 +85,8 @@ impl ExportDiff {
     /// lacks the last record, which every reader wants.
     ///
     /// # Errors
-    /// `NotFound` when there is no such snapshot, before anything is written; `InvalidArgument` when it is
+    /// `NotFound` when there is no such snapshot, before anything is written, or one of the two has been removed or
+    /// renamed meanwhile, before the last record is; `InvalidArgument` when it is
     /// newer than what it is compared with; what reading the image answers, with the offset in it; what
     /// writing answers, with the offset in the file.
     pub fn export<W: Write>(&self, image: &Image, output: W) -> Result<W> {
@@ -103,7 +104,7 @@ impl ExportDiff {
         output: W,
         progress: impl FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<W> {
-        let header = self.header(image)?;
+        let (header, snaps) = self.header(image)?;
         let mut run = Run {
             image,
             size: header.size,
@@ -115,25 +116,56 @@ impl ExportDiff {
         for piece in run.in_flight {
             drop(piece.read.map(Completion::wait));
         }
-        result.and_then(|()| run.writer.finish())
+        result?;
+        still_there(image, &snaps)?;
+        run.writer.finish()
     }
 
-    fn header(&self, image: &Image) -> Result<DiffHeader> {
+    /// What the file says of itself, and the snapshots that it is about.
+    fn header(&self, image: &Image) -> Result<(DiffHeader, Vec<SnapInfo>)> {
         let mut header = DiffHeader::new(image.size()?);
-        if let Some(from) = &self.from {
-            // In an image without any size C would not look for it.
-            if !image.snap_list()?.iter().any(|snap| snap.name == *from) {
-                let hint = format!("the image has no snapshot {from:?}");
-                return Err(Error::refused(OP, libc::ENOENT, hint).on(image.subject()));
-            }
-            header = header.from_snap(from);
-        }
+        header.from_snap = self.from.clone();
         if let Some(to) = image.snapshot_name() {
             header = header.to_snap(to);
             header.protected = image.snap_is_protected(to)?;
         }
-        Ok(header)
+        let names = [&header.from_snap, &header.to_snap];
+        let mut snaps = image.snap_list()?;
+        snaps.retain(|snap| names.contains(&&Some(snap.name.clone())));
+        // In an image without any size C would not look for it.
+        if let Some(from) = &self.from
+            && !snaps.iter().any(|snap| snap.name == *from)
+        {
+            return Err(gone(image, from));
+        }
+        Ok((header, snaps))
     }
+}
+
+/// Checks that the snapshots are still there: of one that has been removed some reads as zeros, and a handle that is
+/// open for reading only does not notice.
+fn still_there(image: &Image, snaps: &[SnapInfo]) -> Result<()> {
+    if snaps.is_empty() {
+        return Ok(());
+    }
+    let again = OpenOptions::new().read_only();
+    let again = match image.id() {
+        Ok(id) => again.open_by_id(image.ioctx(), &id)?,
+        // One of the old format has none.
+        Err(_) => again.open(image.ioctx(), image.opened_as())?,
+    };
+    let now = again.snap_list()?;
+    let same = |snap: &SnapInfo| now.iter().any(|s| (s.id, &s.name) == (snap.id, &snap.name));
+    match snaps.iter().find(|snap| !same(snap)) {
+        Some(snap) => Err(gone(image, &snap.name)),
+        None => Ok(()),
+    }
+}
+
+#[cold]
+fn gone(image: &Image, snapshot: &str) -> Error {
+    let hint = format!("the image has no snapshot {snapshot:?}");
+    Error::refused(OP, libc::ENOENT, hint).on(image.subject())
 }
 
 struct Run<'a, W, P> {
