@@ -118,7 +118,6 @@ impl Image {
     }
 
     /// As [`aio_write_with`](Self::aio_write_with), but keeps the data.
-    #[cfg(feature = "futures")]
     pub(crate) fn write_and_drop(
         &self,
         data: impl IoBuf,

@@ -62,10 +62,9 @@ pub(crate) use rbd_sys::rbd_aio_compare_and_writev;
 pub(crate) use rbd_sys::rbd_aio_write_with_crc32c;
 #[cfg(any(feature = "image-spec", feature = "snap-id", feature = "snap-trash2"))]
 pub(crate) use rbd_sys::rbd_snap_namespace_type_t;
-#[cfg(feature = "quiesce")]
+#[cfg(feature = "diff3")]
 pub(crate) use rbd_sys::{
-    RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR, RBD_SNAP_CREATE_SKIP_QUIESCE, rbd_quiesce_complete,
-    rbd_quiesce_unwatch, rbd_quiesce_watch, rbd_snap_create2,
+    RBD_DIFF_ITERATE_FLAG_INCLUDE_PARENT, RBD_DIFF_ITERATE_FLAG_WHOLE_OBJECT, rbd_diff_iterate3,
 };
 #[cfg(any(feature = "snap-id", feature = "snap-trash2"))]
 pub(crate) use rbd_sys::{
@@ -86,10 +85,14 @@ pub(crate) use rbd_sys::{rbd_get_name, rbd_get_op_features};
 pub(crate) use rbd_sys::{
     rbd_get_overlap, rbd_get_parent, rbd_linked_image_spec_cleanup,
     rbd_linked_image_spec_list_cleanup, rbd_linked_image_spec_t, rbd_list_children3,
-    rbd_list_descendants, rbd_snap_namespace_type_t, rbd_snap_spec_cleanup, rbd_snap_spec_t,
+    rbd_list_descendants, rbd_snap_spec_cleanup, rbd_snap_spec_t,
 };
 #[cfg(feature = "watchers")]
 pub(crate) use rbd_sys::{rbd_image_watcher_t, rbd_watchers_list, rbd_watchers_list_cleanup};
+#[cfg(feature = "quiesce")]
+pub(crate) use rbd_sys::{
+    rbd_quiesce_complete, rbd_quiesce_unwatch, rbd_quiesce_watch, rbd_snap_create2,
+};
 #[cfg(feature = "snap-id")]
 pub(crate) use rbd_sys::{
     rbd_snap_get_namespace_type, rbd_snap_get_trash_namespace, rbd_snap_remove_by_id,
@@ -151,8 +154,7 @@ pub(crate) use rbd_sys::rbd_clone4;
 #[cfg(feature = "mirror-snapshot")]
 pub(crate) use rbd_sys::{
     RBD_IMAGE_OPTION_MIRROR_IMAGE_MODE, RBD_MIRROR_IMAGE_MODE_JOURNAL,
-    RBD_MIRROR_IMAGE_MODE_SNAPSHOT, RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR,
-    RBD_SNAP_CREATE_SKIP_QUIESCE, RBD_SNAP_MIRROR_STATE_NON_PRIMARY,
+    RBD_MIRROR_IMAGE_MODE_SNAPSHOT, RBD_SNAP_MIRROR_STATE_NON_PRIMARY,
     RBD_SNAP_MIRROR_STATE_NON_PRIMARY_DEMOTED, RBD_SNAP_MIRROR_STATE_PRIMARY,
     RBD_SNAP_MIRROR_STATE_PRIMARY_DEMOTED, rbd_aio_mirror_image_create_snapshot,
     rbd_aio_mirror_image_get_global_status, rbd_aio_mirror_image_get_mode,
@@ -207,6 +209,9 @@ pub(crate) use rbd_sys::{
 
 #[cfg(feature = "mirror-namespace")]
 pub(crate) use rbd_sys::{rbd_mirror_remote_namespace_get, rbd_mirror_remote_namespace_set};
+
+#[cfg(any(feature = "quiesce", feature = "mirror-snapshot"))]
+pub(crate) use rbd_sys::{RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR, RBD_SNAP_CREATE_SKIP_QUIESCE};
 
 /// A function that the running library may lack, for calling.
 ///

@@ -45,6 +45,8 @@ mod cursor;
 #[cfg(feature = "deep-copy")]
 mod deep_copy;
 mod diff;
+mod diff_extents;
+mod diff_file;
 mod directory;
 mod disk_usage;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
@@ -127,6 +129,11 @@ pub use config::{
 };
 pub use cursor::ImageCursor;
 pub use diff::{DiffExtent, DiffOptions};
+pub use diff_extents::DiffExtents;
+pub use diff_file::{
+    DiffFileError, DiffFormat, DiffHeader, DiffProblem, DiffReader, DiffWriter, ExportDiff,
+    ImportDiff, merge_diff,
+};
 pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
 pub use disk_usage::{DiskUsage, DiskUsages, SnapUsage, disk_usage};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]

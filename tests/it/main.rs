@@ -2,6 +2,7 @@
 //! this run.
 
 mod common;
+mod example_backup;
 mod example_cluster;
 mod examples;
 mod examples_clone;
@@ -49,6 +50,7 @@ mod rbd_config;
 mod rbd_copy;
 mod rbd_create;
 mod rbd_diff;
+mod rbd_diff_file;
 mod rbd_disk_usage;
 mod rbd_encryption;
 mod rbd_exclusive_lock;
@@ -65,6 +67,7 @@ mod rbd_namespace;
 mod rbd_object_map;
 mod rbd_options;
 mod rbd_pool;
+mod rbd_qemu;
 #[cfg(feature = "quiesce")]
 mod rbd_quiesce;
 mod rbd_remove;

@@ -82,6 +82,10 @@ pub const TEST: &[Need] = &[
         present: || on_path("rbd-mirror"),
         apt: &["rbd-mirror"],
         rpm: &["rbd-mirror"],
+        what: "qemu-img with its rbd driver, to check what is read and written",
+        present: qemu_has_rbd,
+        apt: &["qemu-utils", "qemu-block-extra"],
+        rpm: &["qemu-img", "qemu-block-rbd"],
     },
 ];
 
@@ -262,6 +266,18 @@ fn python_has(module: &str) -> bool {
         .args(["-c", &script])
         .output();
     output.is_ok_and(|output| output.status.success())
+}
+
+/// Whether `qemu-img` is there, with the driver, which is a package of its own.
+fn qemu_has_rbd() -> bool {
+    let output = Command::new("qemu-img").arg("--help").output();
+    output.is_ok_and(|output| {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let formats = text
+            .lines()
+            .filter(|line| line.starts_with("Supported formats:"));
+        { formats }.any(|line| line.split(' ').any(|format| format == "rbd"))
+    })
 }
 
 #[cfg(test)]
