@@ -146,9 +146,9 @@ fn a_clone_has_its_parents_data_if_asked_for() {
 #[test]
 fn an_iterator_gives_in_pages_what_the_closure_is_given() {
     let pool = Pool::new();
-    let new = rbd::ImageOptions::new;
+    let new = ImageOptions::new;
     for (name, options) in [("plain", new()), ("striped", new().stripe(64 * KIB, 3))] {
-        let options = options.order(rbd::Order::new(16 + 4).unwrap());
+        let options = options.order(Order::new(16 + 4).unwrap());
         options.create(&pool, name, 40 * MIB).unwrap();
         let image = Image::open(&pool, name).unwrap();
         image.write_all_at(&[1; 3 << 20], 6 * MIB + 100).unwrap();

@@ -40,6 +40,13 @@ impl Disk {
         Self::open(pool, id, name, None, Sectors::zeros(size))
     }
 
+    /// Clones a snapshot.
+    pub fn clone(&self, n: usize, pool: &IoCtx, id: u64, name: String, random: &mut Rng) -> Result<Self> {
+        let from = &self.snapshots[n];
+        any_options(random)?.clone_snapshot(pool, &self.name, &from.name, pool, &name)?;
+        Self::open(pool, id, name, Some(self.id), from.then.clone())
+    }
+
     fn open(
         pool: &IoCtx,
         id: u64,
@@ -143,6 +150,12 @@ impl Disk {
         let snapshot = &self.snapshots[random.usize(..self.snapshots.len())];
         self.image.snap_rollback(&snapshot.name)?;
         self.now = snapshot.then.clone();
+        Ok(())
+    }
+
+    pub fn flatten(&mut self) -> Result {
+        self.image.flatten()?;
+        self.parent = None;
         Ok(())
     }
 

@@ -62,6 +62,7 @@ fn main() -> ExitCode {
 fn soak(args: &Args, seed: u64) -> Result {
     let cluster = TestCluster::builder()
         .osds(chaos::OSDS)
+        .conf("rbd_default_clone_format", "2") // whose parents need no protection
         .conf("mon_osd_down_out_interval", "86400") // a daemon that is away comes back
         .start()?;
     let conn = Conn::builder().config_file(cluster.conf_path()).connect()?;

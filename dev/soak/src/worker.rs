@@ -80,6 +80,10 @@ impl<'a> Worker<'a> {
             77..83 if snapshots > 0 => self.with("check a difference", n, |disk, _, random| {
                 disk.check_diff(random)
             }),
+            83..86 if snapshots > 0 && self.disks.len() < DISKS => self.clone(n),
+            86..88 if self.disks[n].parent.is_some() => {
+                self.with("flatten", n, |disk, _, _| disk.flatten())
+            }
             88..89 => {
                 let name = self.name();
                 self.with("rename", n, |disk, pool, _| disk.rename(pool, name))
@@ -97,6 +101,15 @@ impl<'a> Worker<'a> {
         let (id, name) = (self.made, self.name());
         let disk = Disk::create(self.pool, id, name, &mut self.random);
         let disk = self.done("create", disk)?;
+        self.disks.push(disk);
+        Ok(())
+    }
+
+    fn clone(&mut self, n: usize) -> Result {
+        let (id, name) = (self.made, self.name());
+        let snapshot = self.random.usize(..self.disks[n].snapshots.len());
+        let disk = self.disks[n].clone(snapshot, self.pool, id, name, &mut self.random);
+        let disk = self.done("clone", disk)?;
         self.disks.push(disk);
         Ok(())
     }

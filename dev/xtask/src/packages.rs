@@ -82,6 +82,8 @@ pub const TEST: &[Need] = &[
         present: || on_path("rbd-mirror"),
         apt: &["rbd-mirror"],
         rpm: &["rbd-mirror"],
+    },
+    Need {
         what: "qemu-img with its rbd driver, to check what is read and written",
         present: qemu_has_rbd,
         apt: &["qemu-utils", "qemu-block-extra"],
