@@ -37,6 +37,12 @@ mod directory;
 mod encryption;
 mod features;
 mod ffi;
+#[cfg(feature = "group")]
+mod group;
+#[cfg(all(feature = "group", feature = "group-snap-info"))]
+mod group_snap_info;
+#[cfg(feature = "group")]
+mod group_snapshot;
 mod handle;
 mod image;
 mod info;
@@ -44,6 +50,12 @@ mod io;
 mod io_flags;
 #[cfg(feature = "serde")]
 mod json;
+#[cfg(feature = "migration")]
+mod migration;
+#[cfg(all(feature = "migration", feature = "migration-import"))]
+mod migration_import;
+#[cfg(feature = "migration")]
+mod migration_status;
 mod options;
 mod order;
 mod partial;
@@ -72,9 +84,33 @@ pub use directory::{ImageEntry, list, remove, remove_with_progress, rename};
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};
 pub use features::{Features, ImageFlags, OpFeatures};
+#[cfg(all(feature = "group", feature = "group-snap-info"))]
+pub use group::group_get_id;
+#[cfg(feature = "group")]
+pub use group::{
+    GroupImage, GroupImageState, group_create, group_image_add, group_image_list,
+    group_image_remove, group_image_remove_by_id, group_list, group_remove, group_rename,
+};
+#[cfg(all(feature = "group", feature = "group-snap-info"))]
+pub use group_snap_info::{
+    GroupImageSnap, GroupSnapInfo, GroupSnapNamespace, group_snap_get_info, group_snap_list2,
+};
+#[cfg(all(feature = "group", feature = "quiesce"))]
+pub use group_snapshot::{GroupQuiesce, group_snap_create2};
+#[cfg(feature = "group")]
+pub use group_snapshot::{
+    GroupSnap, GroupSnapState, SnapGroupNamespace, group_snap_create, group_snap_list,
+    group_snap_remove, group_snap_rename, group_snap_rollback, group_snap_rollback_with_progress,
+};
 pub use image::{Image, OpenOptions};
 pub use info::{GroupSpec, ImageInfo, ParentInfo};
 pub use io_flags::IoFlags;
+#[cfg(feature = "migration")]
+pub use migration::{Executed, Migration, MigrationError, MigrationStage, Prepared, Stuck};
+#[cfg(all(feature = "migration", feature = "migration-import"))]
+pub use migration_import::{ImportSource, ImportStream, SnapshotSource};
+#[cfg(feature = "migration")]
+pub use migration_status::{MigrationImage, MigrationState, MigrationStatus, migration_status};
 pub use options::{ImageOptions, create};
 pub use order::Order;
 pub use rados::{

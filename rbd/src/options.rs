@@ -113,7 +113,7 @@ impl ImageOptions {
         })
     }
 
-    fn to_c(&self, op: &'static str) -> Result<COptions> {
+    pub(crate) fn to_c(&self, op: &'static str) -> Result<COptions> {
         let mut options = COptions::new();
         if let Some(order) = self.order {
             options.set_u64(ffi::RBD_IMAGE_OPTION_ORDER, order.get().into())?;
@@ -151,8 +151,8 @@ pub fn create(ioctx: &IoCtx, name: &str, size: u64) -> Result<()> {
 }
 
 /// Owns a `rbd_image_options_t`.
-struct COptions {
-    raw: ffi::rbd_image_options_t,
+pub(crate) struct COptions {
+    pub(crate) raw: ffi::rbd_image_options_t,
 }
 
 impl COptions {
