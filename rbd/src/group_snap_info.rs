@@ -127,15 +127,14 @@ const EMPTY: ffi::rbd_group_snap_info2_t = ffi::rbd_group_snap_info2_t {
 unsafe fn info(raw: &ffi::rbd_group_snap_info2_t) -> GroupSnapInfo {
     // SAFETY: as the caller promises.
     let copy = |text: *mut c_char| unsafe { string(text) };
-    let images = match raw.image_snaps.is_null() {
-        true => &[],
-        // SAFETY: as the caller promises, the array has this many elements.
-        false => unsafe { std::slice::from_raw_parts(raw.image_snaps, raw.image_snaps_count) },
-    };
-    let images = images.iter().map(|image| GroupImageSnap {
-        image: copy(image.image_name),
-        pool_id: image.pool_id,
-        snap_id: image.snap_id,
+    let images = (0..raw.image_snaps_count).map(|n| {
+        // SAFETY: as the caller promises, the array has this element.
+        let image = unsafe { &*raw.image_snaps.wrapping_add(n) };
+        GroupImageSnap {
+            image: copy(image.image_name),
+            pool_id: image.pool_id,
+            snap_id: image.snap_id,
+        }
     });
     GroupSnapInfo {
         id: copy(raw.id),

@@ -87,8 +87,9 @@ impl Migration<Prepared> {
     /// with more snapshots.
     ///
     /// Nobody may have the source open; clients have to open the target from then on. Both can have the same name,
-    /// in the same pool as well. What `options` does not say is as in the source. Snapshots and the place in a group
-    /// move along.
+    /// in the same pool as well. What `options` does not say is as in the source, the stripe unit included, which is
+    /// the size of its objects mostly: a smaller [`order`](ImageOptions::order) needs a [`stripe`](ImageOptions::stripe) as well.
+    /// Snapshots and the place in a group move along.
     ///
     /// # Errors
     /// `NotFound` for the source, a namespace or a data pool; `AlreadyExists` for the target; `Busy` when the source is
@@ -121,6 +122,9 @@ impl Migration<Prepared> {
             libc::EBUSY => error.hint(
                 "the source is open elsewhere, or was in a client that died less than half a minute ago, or it has \
                  snapshots that no user took, or that have clones",
+            ),
+            libc::EINVAL => error.hint(
+                "objects smaller than the source's need a stripe unit too: the source's is the size of its objects",
             ),
             _ => error,
         })?;
