@@ -8,6 +8,7 @@ use ceph_core::{check, grow};
 use rados::{Error, IoCtx, Result};
 
 use crate::directory::checked_name;
+use crate::image::{Image, OpenOptions};
 use crate::{ffi, string, subject};
 
 /// An image in a group.
@@ -184,8 +185,8 @@ pub fn group_image_add(ioctx: &IoCtx, group: &str, image_ioctx: &IoCtx, image: &
 /// these go with the group's snapshots.
 ///
 /// # Errors
-/// `NotFound` for a group or an image that does not exist, and for an image that is not in the group;
-/// `InvalidArgument` when they lie in different namespaces, and for an empty name or one with a NUL byte;
+/// `NotFound` for a group or an image that does not exist, and for an image that is in another group. One that
+/// is in none is `NotFound` too until Ceph 16, and passes later. `InvalidArgument` when they lie in different namespaces, and for an empty name or one with a NUL byte;
 /// `Unsupported` where the library lacks the function.
 #[doc(alias = "rbd_group_image_remove")]
 pub fn group_image_remove(
@@ -196,6 +197,8 @@ pub fn group_image_remove(
 ) -> Result<()> {
     const OP: &str = "rbd_group_image_remove";
     let remove = ffi::optional(&ffi::rbd_group_image_remove)?;
+    let opened = Image::open_read_only(image_ioctx, image);
+    not_in_another(OP, ioctx, group, opened)?;
     with_image(OP, ioctx, group, image_ioctx, image, |io, group, image| {
         // SAFETY: as `with_image` promises.
         check(OP, unsafe {
@@ -217,6 +220,10 @@ pub fn group_image_remove_by_id(
 ) -> Result<()> {
     const OP: &str = "rbd_group_image_remove_by_id";
     let remove = ffi::optional(&ffi::rbd_group_image_remove_by_id)?;
+    let opened = OpenOptions::new()
+        .read_only()
+        .open_by_id(image_ioctx, image_id);
+    not_in_another(OP, ioctx, group, opened)?;
     with_image(OP, ioctx, group, image_ioctx, image_id, |io, group, id| {
         // SAFETY: as `with_image` promises.
         check(OP, unsafe { remove(io, group, image_ioctx.as_raw(), id) })
@@ -296,6 +303,25 @@ pub(crate) fn list_of_group<T: Clone>(
         Ok(0)
     })?;
     Ok(list)
+}
+
+/// Fails with `NotFound` when an image is in another group than this: to take it out of this, C would first note
+/// it there. What cannot be opened is C's to refuse.
+fn not_in_another(
+    op: &'static str,
+    ioctx: &IoCtx,
+    group: &str,
+    image: Result<Image>,
+) -> Result<()> {
+    let Ok(image) = image else { return Ok(()) };
+    match image.group()? {
+        Some(other) if other.name != group || other.pool != ioctx.pool_name()? => {
+            let hint = format!("the image is in the group {}/{}", other.pool, other.name);
+            let error = Error::refused(op, libc::ENOENT, hint);
+            Err(error.on(format!("{group} {}", image.subject())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Fails with `NotFound` when there is no such group.

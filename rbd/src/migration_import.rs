@@ -1,6 +1,7 @@
 //! Images that are migrated from outside the cluster, or from a snapshot.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use ceph_core::cstr::text;
@@ -9,9 +10,9 @@ use rados::{Error, IoCtx, Result};
 use zeroize::Zeroizing;
 
 use crate::directory::with_name;
-use crate::image::{Image, OpenOptions};
+use crate::image::Image;
 use crate::migration::{Migration, Prepared};
-use crate::{ImageOptions, ffi, subject};
+use crate::{DiffOptions, ImageOptions, ffi, subject};
 
 /// Where an image is imported from; see [`Migration::prepare_import`].
 ///
@@ -41,8 +42,8 @@ impl ImportSource {
     }
 
     /// A source specification as Ceph's documentation describes it, for what has no method here, such as raw
-    /// images with snapshots. Beware of the type `native`: in 16.2.15 an image that does not exist ends the process,
-    /// and of one that has been written since the snapshot what is newer is copied.
+    /// images with snapshots. Beware of the type `native`, for which [`SnapshotSource`] has checks: in 16.2.15 an
+    /// image that does not exist ends the process.
     pub fn json(specification: impl Into<String>) -> Self {
         Self::here(Zeroizing::new(specification.into()))
     }
@@ -154,8 +155,9 @@ impl fmt::Debug for ImportStream {
 
 /// A snapshot of an image, in this cluster or another, that is imported; with the snapshots before it.
 ///
-/// From Ceph 18 on; before, librbd copies the image as it is at the time, and
-/// [`prepare_import`](Migration::prepare_import) refuses it.
+/// Nobody may write to the image from the snapshot on until the migration is executed: librbd shows the snapshot's
+/// content before and during the execution, and copies what is newer all the same (16.2.15, 18.2.7, 20.2.4).
+/// [`prepare_import`](Migration::prepare_import) refuses an image in this cluster that has been written by then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotSource {
     pool: String,
@@ -199,25 +201,30 @@ impl SnapshotSource {
 }
 
 impl SnapshotSource {
-    /// Refuses what some library takes for something else.
+    /// Refuses what the library takes for something else.
     fn check(&self, op: &'static str, ioctx: &IoCtx) -> Result<()> {
-        let (_, minor, _) = crate::version();
         if self.cluster.is_some() {
-            if minor < 20 {
+            if crate::version() < (1, 20, 0) {
                 let hint = "this librbd knows no other clusters: that begins with Ceph 20";
                 return Err(Error::refused(op, libc::ENOTSUP, hint));
             }
             return Ok(());
         }
-        if minor < 18 {
-            let hint = "before Ceph 18 librbd copies the image as it is now: use a deep copy of the snapshot";
-            return Err(Error::refused(op, libc::ENOTSUP, hint));
-        }
-        // For an image that does not exist, 16.2.15 ends the process.
         let pool = ioctx.conn().ioctx(&self.pool)?;
         let pool = pool.with_namespace(&self.pool_namespace)?;
-        let at = OpenOptions::new().snapshot(&self.snapshot);
-        at.open(&pool, &self.image).map(drop)
+        // For an image that does not exist, 16.2.15 ends the process.
+        let image = Image::open_read_only(&pool, &self.image)?;
+        let options = DiffOptions::new().whole_object();
+        let newer = |_| ControlFlow::Break(());
+        if image
+            .diff_iterate(Some(&self.snapshot), .., options, newer)?
+            .is_break()
+        {
+            let hint =
+                "the image has been written since the snapshot, and librbd would copy that as well";
+            return Err(Error::refused(op, libc::EINVAL, hint).on(image.subject()));
+        }
+        Ok(())
     }
 }
 
@@ -242,9 +249,9 @@ impl Migration<Prepared> {
     ///
     /// # Errors
     /// `NotFound` for a source that does not exist; `AlreadyExists` for the target; `InvalidArgument`, `Unsupported` or
-    /// EBADMSG for a source that the library does not understand; `InvalidArgument` for options that do not go
-    /// together, and for an empty name or one with a NUL byte; `Unsupported` before Ceph 16, and before Ceph 18 for
-    /// snapshots.
+    /// EBADMSG for a source that the library does not understand; `InvalidArgument` for an image that has been written
+    /// since the snapshot, for options that do not go together, and for an empty name or one with a NUL byte;
+    /// `Unsupported` before Ceph 16.
     #[doc(alias = "rbd_migration_prepare_import")]
     pub fn prepare_import(
         source: &ImportSource,

@@ -152,11 +152,25 @@ fn images_of_several_pools_join_and_leave_a_group() {
 
     rbd::group_image_remove(&pool, "group", &pool, "one").unwrap();
     assert_eq!(one.group().unwrap(), None);
-    let removed = rbd::group_image_remove(&pool, "group", &pool, "one");
+    let removed = rbd::group_image_remove(&pool, "none", &pool, "one");
     fails(removed, not_found);
+    let removed = rbd::group_image_remove(&pool, "group", &pool, "none");
+    fails(removed, not_found);
+    rbd::group_image_add(&pool, "second", &pool, "one").unwrap();
+    let id = one.id().unwrap();
+    for removed in [
+        rbd::group_image_remove(&pool, "group", &pool, "one"),
+        rbd::group_image_remove_by_id(&pool, "group", &pool, &id),
+    ] {
+        let text = fails(removed, not_found);
+        assert!(text.contains("/second"), "{text}");
+    }
+    assert_eq!(one.group().unwrap().unwrap().name, "second");
+    assert_eq!(rbd::group_image_list(&pool, "second").unwrap().len(), 1);
     let id = two.id().unwrap();
     rbd::group_image_remove_by_id(&pool, "group", &other, &id).unwrap();
-    let removed = rbd::group_image_remove_by_id(&pool, "group", &other, &id);
+    assert_eq!(two.group().unwrap(), None);
+    let removed = rbd::group_image_remove_by_id(&pool, "none", &other, &id);
     fails(removed, not_found);
     assert_eq!(rbd::group_image_list(&pool, "group").unwrap(), []);
 }

@@ -110,25 +110,28 @@ fn a_snapshot_is_imported() {
     let origin = image(&from, "origin", SIZE as u64);
     origin.write_all_at(&sparse(), 0).unwrap();
     origin.snap_create("snap").unwrap();
-    origin.write_all_at(b"later", 0).unwrap();
-    let source = ImportSource::from(SnapshotSource::new(&from.name, "origin", "snap"));
-    if release() < 18 {
-        let options = ImageOptions::new();
-        let refused = Migration::prepare_import(&source, &to, "image", &options);
-        let text = fails(refused, ErrorKind::Unsupported);
-        assert!(text.contains("before Ceph 18"), "{text}");
-        return;
-    }
-    import(&to, &source, sparse());
-    for (image, snapshot) in [("none", "snap"), ("origin", "none")] {
-        let source = SnapshotSource::new(&from.name, image, snapshot).into();
-        let none = Migration::prepare_import(&source, &to, "other", &ImageOptions::new());
-        fails(none, ErrorKind::NotFound);
-    }
-    assert_eq!(bytes_at(&origin, 0, 5), b"later");
+    let source = SnapshotSource::new(&from.name, "origin", "snap");
+    import(&to, &source.clone().into(), sparse());
+    assert!(content(&origin) == sparse());
     let imported = Image::open(&to, "image").unwrap();
-    let snaps = imported.snap_list().unwrap();
-    assert!(snaps.iter().all(|snap| snap.name == "snap"), "{snaps:?}");
+    assert_eq!(imported.snap_list().unwrap()[0].name, "snap");
+
+    let prepare = |source: SnapshotSource| {
+        let options = ImageOptions::new();
+        Migration::prepare_import(&source.into(), &to, "other", &options).map(drop)
+    };
+    for (image, snapshot) in [("none", "snap"), ("origin", "none")] {
+        let none = SnapshotSource::new(&from.name, image, snapshot);
+        fails(prepare(none), ErrorKind::NotFound);
+    }
+    fails(
+        prepare(source.clone().namespace("none")),
+        ErrorKind::NotFound,
+    );
+    // What is newer would be copied.
+    origin.write_all_at(b"later", 0).unwrap();
+    let text = fails(prepare(source), ErrorKind::InvalidArgument);
+    assert!(text.contains("written since the snapshot"), "{text}");
 }
 
 #[test]
