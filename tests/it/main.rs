@@ -4,6 +4,7 @@
 mod common;
 mod example_cluster;
 mod examples;
+mod examples_group;
 mod examples_lock;
 mod examples_op;
 mod executors;
