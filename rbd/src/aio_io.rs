@@ -2,10 +2,12 @@
 
 use ceph_core::aio::{Completion, Slot};
 #[cfg(feature = "compare-and-write")]
-use rados::{Comparison, ErrorKind};
+use rados::Comparison;
 use rados::{Error, IoBuf, IoBufMut, Result};
 
 use crate::aio::Started;
+#[cfg(feature = "compare-and-write")]
+use crate::compare::{check_same_len, comparison};
 use crate::image::Image;
 use crate::{IoFlags, ffi};
 
@@ -211,10 +213,7 @@ impl Image {
             |raw, completion, (expected, data, mismatch)| {
                 let compare_and_write = ffi::optional(&ffi::rbd_aio_compare_and_write)?;
                 let (expected, data) = (expected.bytes(), data.bytes());
-                if expected.len() != data.len() {
-                    let hint = format!("{} bytes against {}", expected.len(), data.len());
-                    return Err(Error::refused(OP, libc::EINVAL, hint));
-                }
+                check_same_len(OP, expected.len(), data.len())?;
                 if data.is_empty() {
                     return Ok(Started::Done);
                 }
@@ -228,16 +227,7 @@ impl Image {
                 })
             },
             |(expected, data, mismatch), result| {
-                let result = match result {
-                    Ok(_) => Ok(Comparison::Equal),
-                    Err(error) if error.kind() == ErrorKind::Mismatch => Ok(Comparison::Differs {
-                        offset: mismatch.into_inner(),
-                    }),
-                    Err(error) if error.kind() == ErrorKind::InvalidArgument => Err(error.hint(
-                        "up to Ceph 16 at most 512 bytes are compared, later what lies in one stripe unit",
-                    )),
-                    Err(error) => Err(error),
-                };
+                let result = comparison(result, || mismatch.into_inner());
                 (result, expected, data)
             },
         )

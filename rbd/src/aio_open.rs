@@ -4,8 +4,9 @@ use std::ffi::c_char;
 use std::ptr;
 
 use ceph_core::aio::{Completion, Slot, ready, submit};
+use ceph_core::callback::called_by_ceph;
 use ceph_core::check;
-use rados::{IoCtx, Result};
+use rados::{Error, IoCtx, Result};
 
 use crate::aio::{Aio, Started};
 use crate::handle::{Names, Opened};
@@ -66,7 +67,7 @@ impl OpenOptions {
         name: &str,
         open: Open,
     ) -> Completion<Result<Image>> {
-        let names = match Names::new(op, ioctx, name, self.snapshot.as_deref()) {
+        let names = match Names::new(op, ioctx, name, self) {
             Ok(names) => names,
             Err(error) => return ready(Err(error)),
         };
@@ -147,7 +148,8 @@ impl Image {
     /// errors.
     ///
     /// # Errors
-    /// What writing back or releasing answers. The image is closed in any case.
+    /// What writing back or releasing answers. The image is closed in any case. `Deadlock` inside a callback
+    /// of Ceph's when it has watches: it is then closed when those are dropped.
     ///
     /// # Cancel safety
     /// The image is closed also when the completion is dropped.
@@ -157,6 +159,11 @@ impl Image {
             "rbd_aio_close",
             (),
             |_, completion, ()| {
+                if called_by_ceph() && self.handle().watches.any() {
+                    let hint = "it has watches, which cannot be ended in a callback of Ceph's";
+                    return Err(Error::refused("rbd_aio_close", libc::EDEADLK, hint));
+                }
+                self.handle().end_watches();
                 let raw = self.handle().take();
                 // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and what
                 // is in flight does not use the handle itself.

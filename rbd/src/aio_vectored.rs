@@ -47,7 +47,7 @@ impl<B: Send + 'static> Buffers<B> for Vec<B> {
 }
 
 /// Buffers, and the list of them that C reads while the operation is in flight.
-struct Payload<V, L> {
+pub(crate) struct Payload<V, L> {
     buffers: Slot<V>,
     list: Slot<L>,
 }
@@ -56,6 +56,31 @@ struct Payload<V, L> {
 unsafe impl<V: Send, L> Send for Payload<V, L> {}
 
 impl<V, L: AsMut<[libc::iovec]>> Payload<V, L> {
+    pub(crate) fn new<B>(buffers: V) -> Self
+    where
+        V: Buffers<B, List = L>,
+    {
+        Self {
+            list: Slot::new(buffers.list()),
+            buffers: Slot::new(buffers),
+        }
+    }
+
+    pub(crate) fn into_buffers(self) -> V {
+        self.buffers.into_inner()
+    }
+
+    /// As `describe`, of buffers that are only read.
+    pub(crate) fn describe_sources<B: IoBuf>(&self) -> (*mut libc::iovec, usize, usize)
+    where
+        V: AsMut<[B]>,
+    {
+        self.describe(|buffer: &mut B| {
+            let bytes = buffer.bytes();
+            (bytes.as_ptr().cast_mut(), bytes.len())
+        })
+    }
+
     /// Fills the list in; answers where it is, its length, and how many bytes it describes.
     fn describe<B>(
         &self,
@@ -96,10 +121,7 @@ impl Image {
         const OP: &str = "rbd_aio_readv";
         self.aio(
             OP,
-            Payload {
-                list: Slot::new(buffers.list()),
-                buffers: Slot::new(buffers),
-            },
+            Payload::new(buffers),
             |raw, completion, payload| {
                 let (list, count, bytes) = payload.describe(B::room);
                 check_len(OP, bytes.max(count))?;
@@ -112,7 +134,7 @@ impl Image {
                 })
             },
             |payload, result| {
-                let mut buffers = payload.buffers.into_inner();
+                let mut buffers = payload.into_buffers();
                 let read = result.map(|read| read as usize); // an int
                 if let Ok(read) = read {
                     let mut rest = read;
@@ -141,15 +163,9 @@ impl Image {
         const OP: &str = "rbd_aio_writev";
         self.aio(
             OP,
-            Payload {
-                list: Slot::new(buffers.list()),
-                buffers: Slot::new(buffers),
-            },
+            Payload::new(buffers),
             |raw, completion, payload| {
-                let (list, count, bytes) = payload.describe(|buffer: &mut B| {
-                    let bytes = buffer.bytes();
-                    (bytes.as_ptr().cast_mut(), bytes.len())
-                });
+                let (list, count, bytes) = payload.describe_sources();
                 check_len(OP, count)?;
                 if bytes == 0 {
                     return Ok(Started::Done);
@@ -161,7 +177,7 @@ impl Image {
                     ffi::rbd_aio_writev(raw, list, count as i32, offset, completion)
                 })
             },
-            |payload, result| (result.map(drop), payload.buffers.into_inner()),
+            |payload, result| (result.map(drop), payload.into_buffers()),
         )
     }
 }

@@ -8,6 +8,8 @@ use ceph_core::callback::with_progress;
 use ceph_core::check;
 use rados::{IoCtx, Result};
 
+#[cfg(feature = "quiesce")]
+use crate::SnapCreateFlags;
 use crate::group::{Infos, group_name, list_of_group, with_group};
 use crate::image::Image;
 use crate::{ffi, string};
@@ -76,33 +78,8 @@ pub fn group_snap_create(ioctx: &IoCtx, group: &str, snapshot: &str) -> Result<(
     })
 }
 
-/// What a snapshot does with clients that have registered to quiesce, such as those that have a mounted file
-/// system to freeze.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg(feature = "quiesce")]
-pub enum GroupQuiesce {
-    /// Asks them, and fails if one does not.
-    #[default]
-    Ask,
-    /// Asks them, and takes the snapshot even if one does not.
-    Try,
-    /// Does not ask them.
-    Skip,
-}
-
-#[cfg(feature = "quiesce")]
-impl GroupQuiesce {
-    fn flags(self) -> u32 {
-        match self {
-            Self::Ask => 0,
-            Self::Try => ffi::RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR,
-            Self::Skip => ffi::RBD_SNAP_CREATE_SKIP_QUIESCE,
-        }
-    }
-}
-
-/// As [`group_snap_create`], choosing what clients that have registered to quiesce are asked. Blocks. Needs the
-/// feature `quiesce`.
+/// As [`group_snap_create`], with flags. Blocks, and without `SKIP_QUIESCE` until all who watch for snapshots are
+/// quiet. Needs the feature `quiesce`.
 ///
 /// # Errors
 /// As [`group_snap_create`]; `Unsupported` before Ceph 16.
@@ -112,13 +89,13 @@ pub fn group_snap_create2(
     ioctx: &IoCtx,
     group: &str,
     snapshot: &str,
-    quiesce: GroupQuiesce,
+    flags: SnapCreateFlags,
 ) -> Result<()> {
     const OP: &str = "rbd_group_snap_create2";
     let create = ffi::optional(&ffi::rbd_group_snap_create2)?;
     with_snapshot(OP, ioctx, group, snapshot, |io, group, snapshot| {
         // SAFETY: as `with_snapshot` promises.
-        check(OP, unsafe { create(io, group, snapshot, quiesce.flags()) })
+        check(OP, unsafe { create(io, group, snapshot, flags.bits()) })
     })
 }
 

@@ -10,6 +10,8 @@ use ceph_core::cstr::CName;
 use ceph_core::reaper;
 use rados::{Error, IoCtx, Result};
 
+use crate::image::OpenOptions;
+use crate::watch::Watches;
 use crate::{ffi, subject};
 
 /// Owns a `rbd_image_t`.
@@ -17,6 +19,7 @@ pub(crate) struct Handle {
     /// NULL once it has been closed.
     raw: AtomicPtr<std::ffi::c_void>,
     pub(crate) tracker: Tracker,
+    pub(crate) watches: Watches,
     // After `raw` has been closed.
     ioctx: IoCtx,
     pub(crate) opened: Opened,
@@ -31,7 +34,24 @@ pub(crate) struct Handle {
 pub(crate) struct Opened {
     /// Its name or id.
     pub(crate) name: String,
+    /// The user's snapshot that it shows.
     pub(crate) snapshot: Option<String>,
+    /// The snapshot that it shows, if no user made that.
+    snap_id: Option<u64>,
+    pub(crate) read_only: bool,
+}
+
+impl Opened {
+    pub(crate) fn set_snapshot(&mut self, snapshot: Option<String>) {
+        self.snapshot = snapshot;
+        self.snap_id = None;
+    }
+
+    #[cfg(feature = "snap-id")]
+    pub(crate) fn set_snap_id(&mut self, snap_id: u64) {
+        self.snapshot = None;
+        self.snap_id = Some(snap_id);
+    }
 }
 
 impl Handle {
@@ -39,6 +59,7 @@ impl Handle {
         Self {
             raw: AtomicPtr::new(raw.0),
             tracker: Tracker::default(),
+            watches: Watches::default(),
             ioctx,
             opened,
         }
@@ -53,6 +74,11 @@ impl Handle {
     /// Takes the handle out to close it.
     pub(crate) fn take(&self) -> ffi::rbd_image_t {
         ffi::rbd_image_t(self.raw.swap(ptr::null_mut(), Relaxed))
+    }
+
+    /// Ends the watches, whose owners are told. Waits for their callbacks.
+    pub(crate) fn end_watches(&self) {
+        self.watches.end_all(self.raw());
     }
 
     /// Puts back what could not be closed.
@@ -80,10 +106,12 @@ impl Drop for Handle {
         }
         let closing = Closing {
             raw,
+            watches: std::mem::take(&mut self.watches),
             _ioctx: self.ioctx.clone(),
         };
         reaper::close_with(move || {
             let closing = closing;
+            closing.watches.end_all(closing.raw);
             // SAFETY: the image and its operations are gone, so nothing uses the handle now or later; what
             // it needs of the connection is alive, and `close_with` does not run this inside a callback.
             // It frees the handle whatever it returns.
@@ -95,6 +123,7 @@ impl Drop for Handle {
 /// What an image leaves to the thread that closes it.
 struct Closing {
     raw: ffi::rbd_image_t,
+    watches: Watches,
     _ioctx: IoCtx,
 }
 
@@ -104,9 +133,10 @@ unsafe impl Send for Closing {}
 impl fmt::Display for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        match &self.snapshot {
-            Some(snapshot) => write!(f, "@{snapshot}"),
-            None => Ok(()),
+        match (&self.snapshot, self.snap_id) {
+            (Some(snapshot), _) => write!(f, "@{snapshot}"),
+            (None, Some(snap_id)) => write!(f, "@(snapshot {snap_id})"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -123,11 +153,14 @@ impl Names {
         op: &'static str,
         ioctx: &IoCtx,
         name: &str,
-        snapshot: Option<&str>,
+        options: &OpenOptions,
     ) -> Result<Self> {
+        let snapshot = options.snapshot.as_deref();
         let opened = Opened {
             name: name.to_owned(),
-            snapshot: snapshot.map(str::to_owned),
+            snapshot: options.snapshot.clone(),
+            snap_id: None,
+            read_only: options.reads_only(),
         };
         let located = |error: Error| error.on(subject(ioctx, &opened.to_string()));
         for (what, name) in [("name", Some(name)), ("snapshot name", snapshot)] {

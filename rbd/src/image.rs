@@ -136,7 +136,7 @@ impl OpenOptions {
             *const std::ffi::c_char,
         ) -> i32,
     ) -> Result<Image> {
-        let names = Names::new(op, ioctx, name, self.snapshot.as_deref())?;
+        let names = Names::new(op, ioctx, name, self)?;
         let mut raw = ffi::rbd_image_t(ptr::null_mut());
         ioctx.conn().check_blocking(op)?;
         let (name, snapshot) = names.as_ptrs();
@@ -177,7 +177,7 @@ impl Image {
     }
 
     /// Writes what is cached, releases the exclusive lock, and closes the image. Blocks until
-    /// operations in flight are done.
+    /// operations in flight are done. Its watches end.
     ///
     /// # Errors
     /// What writing back or releasing answers. The image is closed in any case. Inside a callback
@@ -187,6 +187,7 @@ impl Image {
     pub fn close(self) -> Result<()> {
         const OP: &str = "rbd_close";
         self.raw(OP)?;
+        self.handle.end_watches();
         let raw = self.handle.take();
         // SAFETY: the handle is open, and nobody else can use it: the image is owned here, and what is
         // in flight does not use the handle itself.
@@ -208,6 +209,10 @@ impl Image {
     #[inline]
     pub(crate) fn handle(&self) -> &Arc<Handle> {
         &self.handle
+    }
+
+    pub(crate) fn handle_mut(&mut self) -> &mut Arc<Handle> {
+        &mut self.handle
     }
 
     /// Calls the C function `op` with the open handle.

@@ -382,7 +382,7 @@ impl Image {
     }
 
     /// Calls C with the open handle and an output for a number.
-    fn number(
+    pub(crate) fn number(
         &self,
         op: &'static str,
         call: impl FnOnce(ffi::rbd_image_t, *mut u64) -> i32,
@@ -393,7 +393,7 @@ impl Image {
     }
 
     /// Calls C with the open handle and an output for a time; an unset time is `None`.
-    fn timestamp(
+    pub(crate) fn timestamp(
         &self,
         op: &'static str,
         call: impl FnOnce(ffi::rbd_image_t, *mut libc::timespec) -> i32,
@@ -410,7 +410,7 @@ impl Image {
 
     /// Calls C with the open handle and a buffer of the given length for a string, larger ones as
     /// long as C answers ERANGE.
-    fn text(
+    pub(crate) fn text(
         &self,
         op: &'static str,
         call: impl Fn(ffi::rbd_image_t, *mut c_char, usize) -> i32,

@@ -6,7 +6,7 @@ use crate::ffi;
 use crate::image::Image;
 
 /// The most that goes to C at once: its results are `int`s.
-const CHUNK: u64 = 1 << 30;
+pub(crate) const CHUNK: u64 = 1 << 30;
 
 impl Image {
     /// Reads from `offset` into `buffer`; answers how many bytes were read: fewer than asked for at
@@ -24,16 +24,7 @@ impl Image {
             // SAFETY: as `call` promises; `buffer` has `len` bytes and outlives the call.
             unsafe { ffi::rbd_read(raw, offset, len, buffer.as_mut_ptr().cast()) }
         });
-        match read {
-            Ok(read) => Ok(read as usize), // at most `len`
-            // C's answer at or past the end. The size is looked at only now: it can change.
-            Err(error)
-                if error.kind() == ErrorKind::InvalidArgument && offset >= self.size()? =>
-            {
-                Ok(0)
-            }
-            Err(error) => Err(error),
-        }
+        self.read_until_end(read, offset)
     }
 
     /// Fills `buffer` from `offset` on.
@@ -185,9 +176,23 @@ impl Image {
         Ok(())
     }
 
+    /// Makes C's EINVAL for a read at or past the end a read of nothing.
+    pub(crate) fn read_until_end(&self, read: Result<u64>, offset: u64) -> Result<usize> {
+        match read {
+            Ok(read) => Ok(read as usize), // at most what was asked for
+            // The size is looked at only now: it can change.
+            Err(error)
+                if error.kind() == ErrorKind::InvalidArgument && offset >= self.size()? =>
+            {
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes C's EINVAL for a write at or past the end what it is on other devices.
     #[cold]
-    fn past_end(&self, error: Error, op: &'static str, offset: u64) -> Error {
+    pub(crate) fn past_end(&self, error: Error, op: &'static str, offset: u64) -> Error {
         match self.size() {
             Ok(size) if error.kind() == ErrorKind::InvalidArgument && offset >= size => {
                 let hint = format!("offset {offset} is at or past the image's end at {size}");
@@ -200,7 +205,7 @@ impl Image {
 
 /// Says how much was done before the error.
 #[cold]
-fn partly(error: Error, bytes: u64, done: &str) -> Error {
+pub(crate) fn partly(error: Error, bytes: u64, done: &str) -> Error {
     if bytes == 0 {
         error
     } else {

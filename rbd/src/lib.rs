@@ -30,6 +30,10 @@ mod aio_vectored;
 mod async_cursor;
 #[cfg(feature = "tokio")]
 mod async_cursor_tokio;
+#[cfg(any(feature = "compare-and-write", feature = "compare-and-writev"))]
+mod compare;
+#[cfg(feature = "write-crc32c")]
+mod crc32c;
 mod cursor;
 mod diff;
 mod directory;
@@ -48,6 +52,8 @@ mod image;
 mod info;
 mod io;
 mod io_flags;
+mod io_rest;
+mod iterate;
 #[cfg(feature = "serde")]
 mod json;
 #[cfg(feature = "migration")]
@@ -63,6 +69,16 @@ mod range;
 #[cfg(feature = "futures")]
 mod reads;
 mod resize;
+#[cfg(feature = "quiesce")]
+mod snap_create;
+mod snap_limit;
+mod snap_lookup;
+#[cfg(any(feature = "snap-id", feature = "snap-trash2"))]
+mod snap_namespace;
+mod snap_remove;
+mod snap_set;
+#[cfg(feature = "snap-trash2")]
+mod snap_trash;
 mod snapshot;
 #[cfg(feature = "futures")]
 mod stream;
@@ -70,6 +86,7 @@ mod stream;
 mod trash;
 #[cfg(feature = "trash-purge")]
 mod trash_purge;
+mod watch;
 #[cfg(feature = "futures")]
 mod writer;
 #[cfg(feature = "futures")]
@@ -96,7 +113,7 @@ pub use group_snap_info::{
     GroupImageSnap, GroupSnapInfo, GroupSnapNamespace, group_snap_get_info, group_snap_list2,
 };
 #[cfg(all(feature = "group", feature = "quiesce"))]
-pub use group_snapshot::{GroupQuiesce, group_snap_create2};
+pub use group_snapshot::group_snap_create2;
 #[cfg(feature = "group")]
 pub use group_snapshot::{
     GroupSnap, GroupSnapState, SnapGroupNamespace, group_snap_create, group_snap_list,
@@ -120,6 +137,13 @@ pub use rados::{
 /// The raw declarations, for C functions that are not wrapped here.
 pub use rbd_sys as sys;
 pub use resize::Shrink;
+#[cfg(feature = "quiesce")]
+pub use snap_create::SnapCreateFlags;
+#[cfg(any(feature = "snap-id", feature = "snap-trash2"))]
+pub use snap_namespace::SnapNamespaceType;
+pub use snap_remove::SnapRemoveFlags;
+#[cfg(feature = "snap-trash2")]
+pub use snap_trash::SnapTrashNamespace;
 pub use snapshot::SnapInfo;
 #[cfg(feature = "futures")]
 pub use stream::{Chunk, ImageStream};
@@ -130,6 +154,11 @@ pub use trash::{
 };
 #[cfg(feature = "trash-purge")]
 pub use trash_purge::{TrashPurge, trash_purge, trash_purge_with_progress};
+#[cfg(feature = "watchers")]
+pub use watch::ImageWatcher;
+pub use watch::UpdateWatch;
+#[cfg(feature = "quiesce")]
+pub use watch::{QuiesceEvent, QuiesceToken, QuiesceWatch};
 #[cfg(feature = "futures")]
 pub use writer::ImageWriter;
 

@@ -100,7 +100,7 @@ impl Image {
     #[doc(alias = "rbd_snap_rename")]
     pub fn snap_rename(&self, from: &str, to: &str) -> Result<()> {
         const OP: &str = "rbd_snap_rename";
-        let to = self.snap_name(OP, to)?; // C takes an empty one
+        let to = self.snap_c_name(OP, to)?; // C takes an empty one
         self.snap_call(OP, from, |raw, from| {
             // SAFETY: as `snap_call` promises; `to` lives until the call returns.
             unsafe { ffi::rbd_snap_rename(raw, from, to.as_ptr()) }
@@ -135,7 +135,7 @@ impl Image {
         mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send,
     ) -> Result<()> {
         const OP: &str = "rbd_snap_rollback_with_progress";
-        let name = self.snap_name(OP, snapshot)?;
+        let name = self.snap_c_name(OP, snapshot)?;
         let raw = self.raw(OP)?;
         with_progress(OP, &mut progress, |callback, arg| {
             // SAFETY: the handle is open, `name` lives until the call returns, and `arg` is what
@@ -189,20 +189,20 @@ impl Image {
     }
 
     /// Calls C with an open image and a name that lives until it returns.
-    fn snap_call(
+    pub(crate) fn snap_call(
         &self,
         op: &'static str,
         snapshot: &str,
         call: impl FnOnce(ffi::rbd_image_t, *const c_char) -> i32,
     ) -> Result<()> {
-        let name = self.snap_name(op, snapshot)?;
+        let name = self.snap_c_name(op, snapshot)?;
         let code = call(self.raw(op)?, name.as_ptr());
         check(op, code)
             .map(drop)
             .map_err(|error| error.on(self.snap_subject(snapshot)))
     }
 
-    fn snap_name(&self, op: &'static str, snapshot: &str) -> Result<CName> {
+    pub(crate) fn snap_c_name(&self, op: &'static str, snapshot: &str) -> Result<CName> {
         let name = if snapshot.is_empty() {
             Err(Error::refused(
                 op,
@@ -216,7 +216,7 @@ impl Image {
     }
 
     #[cold]
-    fn snap_subject(&self, snapshot: &str) -> String {
+    pub(crate) fn snap_subject(&self, snapshot: &str) -> String {
         format!("{}@{snapshot}", self.subject())
     }
 }

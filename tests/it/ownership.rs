@@ -163,4 +163,9 @@ fn handles_go_where_they_may() {
     adaptor::<rados::ObjectStream>();
     adaptor::<rados::Watch>();
     adaptor::<rados::WatchEvent>();
+    adaptor::<rbd::UpdateWatch>();
+    #[cfg(feature = "quiesce")]
+    adaptor::<rbd::QuiesceWatch>();
+    #[cfg(feature = "quiesce")]
+    adaptor::<rbd::QuiesceEvent>();
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use rbd::{ErrorKind, GroupImageState, GroupSnapState, Image, OpenOptions};
 
@@ -230,6 +231,7 @@ fn a_snapshot_of_an_image_tells_its_group() {
     let pool = Pool::new();
     let images = group(&pool, "group", &["image"]);
     let image = &images[0];
+    image.write_all_at(b"then", 0).unwrap();
     image.snap_create("own").unwrap();
     rbd::group_snap_create(&pool, "group", "snap").unwrap();
     let snaps = image.snap_list().unwrap();
@@ -246,6 +248,10 @@ fn a_snapshot_of_an_image_tells_its_group() {
         ErrorKind::InvalidArgument,
     );
     fails(image.snap_group_namespace(12345), ErrorKind::NotFound);
+    image.write_all_at(b"now", 0).unwrap();
+    let mut then = Image::open_read_only(&pool, "image").unwrap();
+    then.snap_set_by_id(of_group.id).unwrap();
+    assert_eq!(bytes_at(&then, 0, 4), b"then");
     // Names are for what users have taken.
     let opened = OpenOptions::new()
         .snapshot(&of_group.name)
@@ -357,20 +363,52 @@ fn a_rollback_says_what_it_cannot_and_whether_it_stops() {
 }
 
 #[test]
-fn a_snapshot_may_not_ask_clients_to_quiesce() {
-    use rbd::GroupQuiesce::*;
+fn clients_of_all_images_are_asked_to_quiesce() {
+    use rbd::{Errno, QuiesceEvent, SnapCreateFlags};
 
     if !has("quiesce") {
         return;
     }
     let pool = Pool::new();
-    group(&pool, "group", &["one"]);
-    for (quiesce, name) in [(Ask, "ask"), (Try, "try"), (Skip, "skip")] {
-        rbd::group_snap_create2(&pool, "group", name, quiesce).unwrap();
-        let again = rbd::group_snap_create2(&pool, "group", name, quiesce);
-        fails(again, ErrorKind::AlreadyExists);
+    let images = group(&pool, "group", &["one", "two"]);
+    let asking = SnapCreateFlags::empty();
+    let mut watches = images
+        .iter()
+        .map(|image| image.quiesce_watch().unwrap())
+        .collect::<Vec<_>>();
+    rbd::group_snap_create2(&pool, "group", "skip", SnapCreateFlags::SKIP_QUIESCE).unwrap();
+    let ignoring = SnapCreateFlags::IGNORE_QUIESCE_ERROR;
+    for (name, flags, answer) in [
+        ("good", asking, Ok(())),
+        ("bad", asking, Err(Errno::new(libc::EIO))),
+        ("ignored", ignoring, Err(Errno::new(libc::EIO))),
+    ] {
+        let taken = std::thread::scope(|scope| {
+            let taking = scope.spawn(|| rbd::group_snap_create2(&pool, "group", name, flags));
+            for watch in &mut watches {
+                match watch.recv_timeout(Duration::from_secs(60)).unwrap() {
+                    Some(QuiesceEvent::Quiesce(token)) => token.complete(answer),
+                    other => panic!("{other:?}"),
+                }
+            }
+            for watch in &mut watches {
+                match watch.recv_timeout(Duration::from_secs(60)).unwrap() {
+                    Some(QuiesceEvent::Unquiesce) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            taking.join().unwrap()
+        });
+        match name {
+            "bad" => drop(fails(taken, ErrorKind::Io)),
+            _ => taken.unwrap(),
+        }
     }
-    assert_eq!(snapshots(&pool, "group").len(), 3);
+    let again = rbd::group_snap_create2(&pool, "group", "skip", SnapCreateFlags::SKIP_QUIESCE);
+    fails(again, ErrorKind::AlreadyExists);
+    let mut names = snapshots(&pool, "group");
+    names.sort();
+    assert_eq!(names, ["good", "ignored", "skip"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use super::Permit;
 use super::handoff::Content;
@@ -198,6 +199,33 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(result) => return result,
             Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Blocks the thread until a future is ready, or this moment has come; `None` is never.
+///
+/// # Panics
+/// When it would have to wait inside a callback of Ceph's, which is to make the future ready.
+pub fn block_on_until<F: Future>(future: F, end: Option<Instant>) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            return Some(result);
+        }
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            return None;
+        }
+        assert!(
+            !called_by_ceph(),
+            "waiting inside a callback of Ceph's, which would wait for itself"
+        );
+        match left {
+            Some(left) => thread::park_timeout(left),
+            None => thread::park(),
         }
     }
 }

@@ -16,7 +16,7 @@ mod sync;
 mod tracker;
 mod wake;
 
-pub use completion::{Completion, block_on};
+pub use completion::{Completion, block_on, block_on_until};
 pub use limiter::{Limiter, Permit};
 pub use node::{Library, Slot, complete, submit};
 pub use pool::{blocking, ready};

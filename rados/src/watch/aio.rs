@@ -2,23 +2,19 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::future::Future as _;
 use std::mem;
-use std::pin::Pin;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
-use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use ceph_core::aio::{Completion, Library, Slot, Tracker, blocking, submit};
+use ceph_core::aio::{Completion, Library, Slot, Tracker, block_on_until, blocking, submit};
 use ceph_core::cstr::CName;
 use ceph_core::{Error, Result, check, reaper};
 
 use super::inbox::Outbox;
 use super::registration::{Argument, LOST, NOTIFIED, Registered, Registration};
-use super::{Unpark, Watch, WatchOptions, whole_seconds};
+use super::{Watch, WatchOptions, whole_seconds};
 use crate::aio::{Aio, Started, new_completion};
 use crate::{IoCtx, ffi};
 
@@ -162,23 +158,12 @@ impl IoCtx {
     ) -> Result<Watch> {
         // librados' own limit comes first, if it comes.
         let end = Instant::now().checked_add(limit.saturating_add(Duration::from_secs(1)));
-        let mut watching = self.aio_watch_with(object, options);
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            if let Poll::Ready(watch) = Pin::new(&mut watching).poll(&mut context) {
-                return watch;
-            }
-            match end.map(|end| end.saturating_duration_since(Instant::now())) {
-                None => thread::park(),
-                Some(Duration::ZERO) => {
-                    let hint = format!("the object's OSD did not answer within {limit:?}");
-                    let error = Error::refused("rados_aio_watch", libc::ETIMEDOUT, hint);
-                    return Err(error.on(self.subject(Some(object))));
-                }
-                Some(left) => thread::park_timeout(left),
-            }
-        }
+        let watching = self.aio_watch_with(object, options);
+        block_on_until(watching, end).unwrap_or_else(|| {
+            let hint = format!("the object's OSD did not answer within {limit:?}");
+            let error = Error::refused("rados_aio_watch", libc::ETIMEDOUT, hint);
+            Err(error.on(self.subject(Some(object))))
+        })
     }
 }
 

@@ -10,12 +10,10 @@ mod reply;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker, ready};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use ceph_core::callback::called_by_ceph;
+use ceph_core::aio::block_on_until;
 use ceph_core::{Errno, Error, Result, check};
 
 use self::inbox::{Message, Outbox};
@@ -185,26 +183,8 @@ impl Watch {
     }
 
     fn recv_until(&mut self, end: Option<Instant>) -> Result<Option<WatchEvent>> {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            if let Poll::Ready(event) = self.poll_next_event(&mut context) {
-                return Ok(event);
-            }
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                let hint = "no event came in time";
-                return Err(Error::refused("recv_timeout", libc::ETIMEDOUT, hint));
-            }
-            assert!(
-                !called_by_ceph(),
-                "waiting for a watch inside a callback of Ceph's, which would wait for itself"
-            );
-            match left {
-                Some(left) => thread::park_timeout(left),
-                None => thread::park(),
-            }
-        }
+        block_on_until(self.next(), end)
+            .ok_or_else(|| Error::refused("recv_timeout", libc::ETIMEDOUT, "no event came in time"))
     }
 
     /// The next event, `None` once the watch is lost and that has been told.
@@ -303,15 +283,6 @@ impl fmt::Debug for Watch {
             .field("object", &self.object().escape_ascii().to_string())
             .field("lost", &self.lost)
             .finish()
-    }
-}
-
-/// Wakes a thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 
