@@ -26,13 +26,12 @@ use crate::{ImageOptions, MigrationState, MigrationStatus, ffi, migration_status
 ///
 /// This is a name for what the cluster knows, and not the migration itself: dropping it changes nothing, and
 /// [`resume`](Self::resume) gets it back, in another process too. All methods block;
-/// [`rados::blocking`] makes futures of them. What fails gives the handle back in the [`MigrationError`], which `?` turns
-/// into an [`Error`] where that is asked for.
+/// [`rados::blocking`] makes futures of them. What fails gives the handle back in the [`MigrationError`].
 ///
 /// ```no_run
 /// use rbd::{Features, ImageOptions, Migration};
 ///
-/// # fn main() -> rbd::Result<()> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let conn = rados::Conn::builder().default_config_file().connect()?;
 /// let (disks, fast) = (conn.ioctx("disks")?, conn.ioctx("fast")?);
 /// let migration = Migration::prepare(&disks, "disk1", &fast, "disk1", &ImageOptions::new())?;
@@ -80,6 +79,13 @@ pub struct MigrationError<State> {
     pub migration: Migration<State>,
     /// Why it failed.
     pub error: Error,
+}
+
+impl<State> MigrationError<State> {
+    /// Why it failed, for functions that return an [`Error`].
+    pub fn into_error(self) -> Error {
+        self.error
+    }
 }
 
 impl Migration<Prepared> {
@@ -199,7 +205,7 @@ impl Migration<Stuck> {
     /// ```no_run
     /// use rbd::{Migration, MigrationStage};
     ///
-    /// # fn main() -> rbd::Result<()> {
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let conn = rados::Conn::builder().default_config_file().connect()?;
     /// # let pool = conn.ioctx("rbd")?;
     /// match Migration::resume(&pool, "disk1")? {
@@ -375,11 +381,5 @@ impl<State> fmt::Display for MigrationError<State> {
 impl<State: fmt::Debug> std::error::Error for MigrationError<State> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.error.source()
-    }
-}
-
-impl<State> From<MigrationError<State>> for Error {
-    fn from(failed: MigrationError<State>) -> Self {
-        failed.error
     }
 }

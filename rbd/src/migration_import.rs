@@ -238,7 +238,7 @@ impl Migration<Prepared> {
     /// ```no_run
     /// use rbd::{ImageOptions, ImportSource, ImportStream, Migration};
     ///
-    /// # fn main() -> rbd::Result<()> {
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let conn = rados::Conn::builder().default_config_file().connect()?;
     /// # let pool = conn.ioctx("rbd")?;
     /// let source = ImportSource::qcow(ImportStream::file("/mnt/share/debian.qcow2"));
