@@ -1,5 +1,6 @@
 //! Snapshots of groups: of all their images at the same moment.
 
+use std::collections::HashSet;
 use std::ffi::c_char;
 use std::ops::ControlFlow;
 use std::ptr;
@@ -159,7 +160,11 @@ pub fn group_snap_list(ioctx: &IoCtx, group: &str) -> Result<Vec<GroupSnap>> {
         name: unsafe { string(info.name) },
         state: GroupSnapState::from_c(info.state),
     });
-    Ok(snaps.collect())
+    // OSDs of 14.2.21 list the first 64 again and again when there are more.
+    let mut seen = HashSet::new();
+    Ok(snaps
+        .filter(|snap| seen.insert(snap.name.clone()))
+        .collect())
 }
 
 /// Makes the content of all images of a group what it was when a snapshot of it was taken. Blocks; the time grows

@@ -265,12 +265,12 @@ impl<State> Migration<State> {
     /// Ends the migration by removing the target and bringing the source back, as it was. Nobody may have the
     /// target open. Blocks.
     ///
-    /// What has been written to the target is copied back to the source from Ceph 16 on, and lost before that. An
-    /// import's source is left alone, and what has been written is lost.
+    /// What has been written to the target is copied back to the source. An import's source is left alone, and what
+    /// has been written is lost.
     ///
     /// # Errors
-    /// `Busy` when the target is open elsewhere, from Ceph 16 on, or was in a client that died less than half a minute
-    /// ago; `NotFound` when it has been committed or aborted.
+    /// `Busy` when the target is open elsewhere, or was in a client that died less than half a minute ago;
+    /// `NotFound` when it has been committed or aborted.
     #[doc(alias = "rbd_migration_abort")]
     pub fn abort(self) -> Result<(), MigrationError<State>> {
         self.abort_with_progress(|_, _| {})

@@ -125,9 +125,7 @@ fn an_abort_brings_the_source_back() {
         let target = Image::open(&to, "moved").unwrap();
         target.write_all_at(b"written to the target", 7).unwrap();
         target.close().unwrap();
-        if release() >= 16 {
-            expected[7..28].copy_from_slice(b"written to the target");
-        }
+        expected[7..28].copy_from_slice(b"written to the target");
         let mut steps = 0;
         if executed {
             let migration = migration.execute().unwrap();
@@ -178,9 +176,7 @@ fn what_cannot_be_migrated_is_refused() {
     rbd::group_create(&from, "group").unwrap();
     rbd::group_image_add(&from, "group", &from, "image").unwrap();
     rbd::group_snap_create(&from, "group", "snap").unwrap();
-    if release() >= 16 {
-        fails(prepare("image", "moved"), ErrorKind::Busy);
-    }
+    fails(prepare("image", "moved"), ErrorKind::Busy);
 }
 
 #[test]
@@ -200,7 +196,7 @@ fn a_step_that_fails_gives_the_migration_back() {
     assert_eq!(failed.error.kind(), ErrorKind::InvalidArgument);
     assert!(failed.to_string().contains(&format!("{}/moved", to.name)));
 
-    if release() >= 16 {
+    {
         let script = "image = rbd.Image(io, 'moved')\nprint('open', flush=True)\nsys.stdin.read()";
         let _python = Python::start(script, &[&to.name]);
         let failed = failed.migration.abort().unwrap_err();
