@@ -66,6 +66,18 @@ pub(crate) use rbd_sys::rbd_snap_namespace_type_t;
 pub(crate) use rbd_sys::{
     RBD_DIFF_ITERATE_FLAG_INCLUDE_PARENT, RBD_DIFF_ITERATE_FLAG_WHOLE_OBJECT, rbd_diff_iterate3,
 };
+#[cfg(feature = "group")]
+pub(crate) use rbd_sys::{
+    RBD_GROUP_IMAGE_STATE_ATTACHED, RBD_GROUP_IMAGE_STATE_INCOMPLETE,
+    RBD_GROUP_SNAP_STATE_COMPLETE, RBD_GROUP_SNAP_STATE_INCOMPLETE, rbd_get_group,
+    rbd_group_create, rbd_group_image_add, rbd_group_image_info_t, rbd_group_image_list,
+    rbd_group_image_list_cleanup, rbd_group_image_remove, rbd_group_image_remove_by_id,
+    rbd_group_image_state_t, rbd_group_info_cleanup, rbd_group_info_t, rbd_group_list,
+    rbd_group_remove, rbd_group_rename, rbd_group_snap_create, rbd_group_snap_info_t,
+    rbd_group_snap_list, rbd_group_snap_list_cleanup, rbd_group_snap_remove, rbd_group_snap_rename,
+    rbd_group_snap_rollback_with_progress, rbd_group_snap_state_t, rbd_snap_get_group_namespace,
+    rbd_snap_group_namespace_cleanup, rbd_snap_group_namespace_t,
+};
 #[cfg(any(feature = "snap-id", feature = "snap-trash2"))]
 pub(crate) use rbd_sys::{
     RBD_SNAP_NAMESPACE_TYPE_GROUP, RBD_SNAP_NAMESPACE_TYPE_MIRROR, RBD_SNAP_NAMESPACE_TYPE_TRASH,
@@ -77,8 +89,6 @@ pub(crate) use rbd_sys::{rbd_aio_compare_and_write, rbd_compare_and_write};
 pub(crate) use rbd_sys::{rbd_aio_write_zeroes, rbd_write_zeroes};
 #[cfg(feature = "timestamps")]
 pub(crate) use rbd_sys::{rbd_get_access_timestamp, rbd_get_modify_timestamp};
-#[cfg(feature = "group")]
-pub(crate) use rbd_sys::{rbd_get_group, rbd_group_info_cleanup, rbd_group_info_t};
 #[cfg(feature = "image-info")]
 pub(crate) use rbd_sys::{rbd_get_name, rbd_get_op_features};
 #[cfg(feature = "image-spec")]
@@ -212,6 +222,30 @@ pub(crate) use rbd_sys::{rbd_mirror_remote_namespace_get, rbd_mirror_remote_name
 
 #[cfg(any(feature = "quiesce", feature = "mirror-snapshot"))]
 pub(crate) use rbd_sys::{RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR, RBD_SNAP_CREATE_SKIP_QUIESCE};
+
+#[cfg(all(feature = "group", feature = "quiesce"))]
+pub(crate) use rbd_sys::rbd_group_snap_create2;
+
+#[cfg(all(feature = "group", feature = "group-snap-info"))]
+pub(crate) use rbd_sys::{
+    RBD_GROUP_SNAP_NAMESPACE_TYPE_USER, rbd_group_get_id, rbd_group_snap_get_info,
+    rbd_group_snap_get_info_cleanup, rbd_group_snap_info2_t, rbd_group_snap_list2,
+    rbd_group_snap_list2_cleanup, rbd_group_snap_namespace_type_t,
+};
+
+#[cfg(feature = "migration")]
+pub(crate) use rbd_sys::{
+    RBD_IMAGE_MIGRATION_STATE_ABORTING, RBD_IMAGE_MIGRATION_STATE_ERROR,
+    RBD_IMAGE_MIGRATION_STATE_EXECUTED, RBD_IMAGE_MIGRATION_STATE_EXECUTING,
+    RBD_IMAGE_MIGRATION_STATE_PREPARED, RBD_IMAGE_MIGRATION_STATE_PREPARING,
+    RBD_IMAGE_MIGRATION_STATE_UNKNOWN, rbd_image_migration_state_t, rbd_image_migration_status_t,
+    rbd_migration_abort_with_progress, rbd_migration_commit_with_progress,
+    rbd_migration_execute_with_progress, rbd_migration_prepare, rbd_migration_status,
+    rbd_migration_status_cleanup,
+};
+
+#[cfg(all(feature = "migration", feature = "migration-import"))]
+pub(crate) use rbd_sys::{rbd_get_migration_source_spec, rbd_migration_prepare_import};
 
 /// A function that the running library may lack, for calling.
 ///

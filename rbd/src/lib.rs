@@ -55,6 +55,12 @@ mod exclusive_lock;
 mod features;
 mod ffi;
 mod flatten;
+#[cfg(feature = "group")]
+mod group;
+#[cfg(all(feature = "group", feature = "group-snap-info"))]
+mod group_snap_info;
+#[cfg(feature = "group")]
+mod group_snapshot;
 mod handle;
 mod image;
 mod info;
@@ -65,6 +71,12 @@ mod iterate;
 #[cfg(feature = "serde")]
 mod json;
 mod metadata;
+#[cfg(feature = "migration")]
+mod migration;
+#[cfg(all(feature = "migration", feature = "migration-import"))]
+mod migration_import;
+#[cfg(feature = "migration")]
+mod migration_status;
 #[cfg(any(
     feature = "mirror",
     feature = "mirror-bootstrap",
@@ -82,6 +94,8 @@ mod partial;
 mod pool;
 #[cfg(feature = "pool-config")]
 mod qos;
+#[cfg(any(feature = "quiesce", feature = "mirror-snapshot"))]
+mod quiesce;
 mod range;
 #[cfg(feature = "futures")]
 mod reads;
@@ -140,6 +154,24 @@ pub use disk_usage::{DiskUsage, DiskUsages, SnapUsage, disk_usage};
 pub use encryption::{EncryptionAlgorithm, EncryptionFormat, EncryptionSpec, Passphrase};
 pub use exclusive_lock::ExclusiveLock;
 pub use features::{Features, ImageFlags, OpFeatures};
+#[cfg(all(feature = "group", feature = "group-snap-info"))]
+pub use group::group_get_id;
+#[cfg(feature = "group")]
+pub use group::{
+    GroupImage, GroupImageState, group_create, group_image_add, group_image_list,
+    group_image_remove, group_image_remove_by_id, group_list, group_remove, group_rename,
+};
+#[cfg(all(feature = "group", feature = "group-snap-info"))]
+pub use group_snap_info::{
+    GroupImageSnap, GroupSnapInfo, GroupSnapNamespace, group_snap_get_info, group_snap_list2,
+};
+#[cfg(all(feature = "group", feature = "quiesce"))]
+pub use group_snapshot::group_snap_create_with;
+#[cfg(feature = "group")]
+pub use group_snapshot::{
+    GroupSnap, GroupSnapState, SnapGroupNamespace, group_snap_create, group_snap_list,
+    group_snap_remove, group_snap_rename, group_snap_rollback, group_snap_rollback_with_progress,
+};
 pub use image::{Image, OpenOptions};
 pub use info::{GroupSpec, ImageInfo, ParentInfo};
 pub use io_flags::IoFlags;
@@ -147,6 +179,12 @@ pub use io_flags::IoFlags;
 pub use metadata::{
     pool_metadata_get, pool_metadata_list, pool_metadata_remove, pool_metadata_set,
 };
+#[cfg(feature = "migration")]
+pub use migration::{Executed, Migration, MigrationError, MigrationStage, Prepared, Stuck};
+#[cfg(all(feature = "migration", feature = "migration-import"))]
+pub use migration_import::{ImportSource, ImportStream, SnapshotSource};
+#[cfg(feature = "migration")]
+pub use migration_status::{MigrationImage, MigrationState, MigrationStatus, migration_status};
 #[cfg(any(
     feature = "mirror",
     feature = "mirror-bootstrap",
@@ -162,6 +200,8 @@ pub use order::Order;
 pub use pool::{ImageTotals, PoolStats, pool_init, pool_stats};
 #[cfg(feature = "pool-config")]
 pub use qos::{Qos, QosLimit, qos_pool, qos_pool_remove, qos_pool_set};
+#[cfg(any(feature = "quiesce", feature = "mirror-snapshot"))]
+pub use quiesce::Quiesce;
 pub use rados::{
     Capability, Comparison, Completion, Errno, Error, ErrorKind, Force, IoBuf, IoBufMut, LockMode,
     Locker, Lockers, Name, Result, Window,
@@ -170,8 +210,6 @@ pub use rados::{
 pub use rbd_sys as sys;
 pub use resize::Shrink;
 pub use schedule::{LevelSchedules, Schedule, ScheduleLevel, Scheduled, Scheduler};
-#[cfg(feature = "quiesce")]
-pub use snap_create::SnapCreateFlags;
 #[cfg(any(feature = "snap-id", feature = "snap-trash2"))]
 pub use snap_namespace::SnapNamespaceType;
 pub use snap_remove::SnapRemoveFlags;

@@ -6,8 +6,8 @@ use std::num::NonZeroUsize;
 use rados::{Force, block_on};
 use rbd::{
     BootstrapToken, ErrorKind, Features, Image, ImageOptions, MirrorImageMode, MirrorImageState,
-    MirrorMode, MirrorPeerAttributes, MirrorPeerDirection, MirrorQuiesce, MirrorSnapshotState,
-    MirrorStatusState, OpenOptions,
+    MirrorMode, MirrorPeerAttributes, MirrorPeerDirection, MirrorSnapshotState, MirrorStatusState,
+    OpenOptions, Quiesce,
 };
 
 use crate::common::*;
@@ -294,9 +294,9 @@ fn snapshots_for_mirroring() {
     let image = mirrored(&pool, "image", MirrorImageMode::Snapshot);
     assert_eq!(image.mirror_mode().unwrap(), MirrorImageMode::Snapshot);
     image.write_all_at(b"data", 0).unwrap();
-    let first = image.mirror_create_snapshot(MirrorQuiesce::Skip).unwrap();
-    image.mirror_create_snapshot(MirrorQuiesce::Try).unwrap();
-    let ask = MirrorQuiesce::Ask;
+    let first = image.mirror_create_snapshot(Quiesce::Skip).unwrap();
+    image.mirror_create_snapshot(Quiesce::Try).unwrap();
+    let ask = Quiesce::Ask;
     let second = block_on(image.aio_mirror_create_snapshot(ask)).unwrap();
     assert!(second > first);
     let listed = rbd_json(&format!("snap ls --all {}/image", pool.name));
@@ -375,7 +375,7 @@ fn enabling_wants_the_right_pool_and_image() {
     image.mirror_enable(journal).unwrap();
     let other = image.mirror_enable(MirrorImageMode::Snapshot);
     fails(other, ErrorKind::InvalidArgument);
-    let ask = MirrorQuiesce::Ask;
+    let ask = Quiesce::Ask;
     fails(
         image.mirror_create_snapshot(ask),
         ErrorKind::InvalidArgument,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rados::{Conn, Force, IoCtx};
 use rbd::{
-    ErrorKind, Image, MirrorImageMode, MirrorMode, MirrorPeerDirection, MirrorQuiesce,
-    MirrorSnapshotState, MirrorStatusState,
+    ErrorKind, Image, MirrorImageMode, MirrorMode, MirrorPeerDirection, MirrorSnapshotState,
+    MirrorStatusState, Quiesce,
 };
 use testcluster::{Daemon, TestCluster, wait_until};
 
@@ -223,7 +223,7 @@ fn by_snapshots(here: &IoCtx, there: &IoCtx) {
     original.mirror_enable(MirrorImageMode::Snapshot).unwrap();
     poll("the first copy", || has_bytes(there, "disk", &first));
     original.write_all_at(&second, 0).unwrap();
-    let snapshot = original.mirror_create_snapshot(MirrorQuiesce::Ask).unwrap();
+    let snapshot = original.mirror_create_snapshot(Quiesce::Ask).unwrap();
     poll("the second copy", || has_bytes(there, "disk", &second));
     let copy = Image::open(there, "disk").unwrap();
     assert_eq!(copy.mirror_mode().unwrap(), MirrorImageMode::Snapshot);
@@ -254,7 +254,7 @@ fn by_snapshots(here: &IoCtx, there: &IoCtx) {
     poll("the promotion", || copy.mirror_promote(Force::No).is_ok());
     let third = pattern(7, 100_000);
     copy.write_all_at(&third, 0).unwrap();
-    copy.mirror_create_snapshot(MirrorQuiesce::Ask).unwrap();
+    copy.mirror_create_snapshot(Quiesce::Ask).unwrap();
     original.close().unwrap();
     poll("the copy on the way back", || {
         has_bytes(here, "disk", &third)

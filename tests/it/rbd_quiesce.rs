@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-use rbd::{Errno, ErrorKind, Image, QuiesceEvent, QuiesceToken, QuiesceWatch, SnapCreateFlags};
+use rbd::{Errno, ErrorKind, Image, Quiesce, QuiesceEvent, QuiesceToken, QuiesceWatch};
 
 use crate::common::*;
 use crate::rbd_common::*;
@@ -69,17 +69,15 @@ fn flags_say_whether_to_ask_and_to_mind() {
     let image = image(&pool, "image", MIB);
     let other = Image::open(&pool, "image").unwrap();
     let mut watch = image.quiesce_watch().unwrap();
-    other
-        .snap_create_with("unasked", SnapCreateFlags::SKIP_QUIESCE)
-        .unwrap();
+    other.snap_create_with("unasked", Quiesce::Skip).unwrap();
     fails(watch.recv_timeout(SHORT), ErrorKind::TimedOut);
 
     for ignored in [false, true] {
         for dropped in [false, true] {
             let name = format!("snap-{ignored}-{dropped}");
             let flags = match ignored {
-                true => SnapCreateFlags::IGNORE_QUIESCE_ERROR,
-                false => SnapCreateFlags::empty(),
+                true => Quiesce::Try,
+                false => Quiesce::Ask,
             };
             let taken = std::thread::scope(|scope| {
                 let taking = scope.spawn(|| {
@@ -102,11 +100,11 @@ fn flags_say_whether_to_ask_and_to_mind() {
         }
     }
     fails(
-        other.snap_create_with("unasked", SnapCreateFlags::SKIP_QUIESCE),
+        other.snap_create_with("unasked", Quiesce::Skip),
         ErrorKind::AlreadyExists,
     );
     fails(
-        other.snap_create_with("a\0b", SnapCreateFlags::empty()),
+        other.snap_create_with("a\0b", Quiesce::Ask),
         ErrorKind::InvalidArgument,
     );
 }

@@ -41,9 +41,23 @@ impl Disk {
     }
 
     /// Clones a snapshot.
-    pub fn clone(&self, n: usize, pool: &IoCtx, id: u64, name: String, random: &mut Rng) -> Result<Self> {
+    pub fn clone(
+        &self,
+        n: usize,
+        pool: &IoCtx,
+        id: u64,
+        name: String,
+        random: &mut Rng,
+    ) -> Result<Self> {
         let from = &self.snapshots[n];
-        any_options(random)?.clone_snapshot(pool, &self.name, &from.name, pool, &name)?;
+        rbd::clone(
+            pool,
+            &self.name,
+            &from.name,
+            pool,
+            &name,
+            &any_options(random)?,
+        )?;
         Self::open(pool, id, name, Some(self.id), from.then.clone())
     }
 

@@ -21,7 +21,9 @@ use super::snapshot::why_no_snapshot;
 #[cfg(feature = "mirror-snapshot")]
 use super::status::CStatus;
 #[cfg(feature = "mirror-snapshot")]
-use super::{MirrorGlobalStatus, MirrorImageMode, MirrorQuiesce};
+use super::{MirrorGlobalStatus, MirrorImageMode};
+#[cfg(feature = "mirror-snapshot")]
+use crate::Quiesce;
 use crate::aio::Started;
 use crate::ffi;
 use crate::image::Image;
@@ -168,7 +170,7 @@ impl Image {
     /// The snapshot is taken also when the completion is dropped.
     #[doc(alias = "rbd_aio_mirror_image_create_snapshot")]
     #[cfg(feature = "mirror-snapshot")]
-    pub fn aio_mirror_create_snapshot(&self, quiesce: MirrorQuiesce) -> Completion<Result<u64>> {
+    pub fn aio_mirror_create_snapshot(&self, quiesce: Quiesce) -> Completion<Result<u64>> {
         let create = get!(ffi::optional(&ffi::rbd_aio_mirror_image_create_snapshot));
         self.aio(
             "rbd_aio_mirror_image_create_snapshot",

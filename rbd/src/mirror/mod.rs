@@ -74,7 +74,7 @@ pub use peer_attributes::{
 #[cfg(all(feature = "mirror-snapshot", feature = "serde"))]
 pub use replay::MirrorReplay;
 #[cfg(feature = "mirror-snapshot")]
-pub use snapshot::{MirrorImageMode, MirrorQuiesce, MirrorSnapshot, MirrorSnapshotState};
+pub use snapshot::{MirrorImageMode, MirrorSnapshot, MirrorSnapshotState};
 #[cfg(any(feature = "mirror", feature = "mirror-snapshot"))]
 pub use state::MirrorStatusState;
 #[cfg(feature = "mirror-snapshot")]

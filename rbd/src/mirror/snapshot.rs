@@ -4,6 +4,7 @@ use std::ptr;
 
 use rados::{Error, Result};
 
+use crate::Quiesce;
 use crate::image::Image;
 use crate::{ffi, string};
 
@@ -34,29 +35,6 @@ impl MirrorImageMode {
             Self::Journal => ffi::RBD_MIRROR_IMAGE_MODE_JOURNAL,
             Self::Snapshot => ffi::RBD_MIRROR_IMAGE_MODE_SNAPSHOT,
             Self::Unknown(unknown) => ffi::rbd_mirror_image_mode_t(unknown),
-        }
-    }
-}
-
-/// What taking a snapshot for mirroring does with clients that have registered to quiesce, such as those that have a
-/// mounted file system to freeze.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum MirrorQuiesce {
-    /// Asks them, and fails if one does not.
-    #[default]
-    Ask,
-    /// Asks them, and takes the snapshot even if one does not.
-    Try,
-    /// Does not ask them.
-    Skip,
-}
-
-impl MirrorQuiesce {
-    pub(super) fn flags(self) -> u32 {
-        match self {
-            Self::Ask => 0,
-            Self::Try => ffi::RBD_SNAP_CREATE_IGNORE_QUIESCE_ERROR,
-            Self::Skip => ffi::RBD_SNAP_CREATE_SKIP_QUIESCE,
         }
     }
 }
@@ -102,7 +80,7 @@ impl Image {
     ///
     /// ```no_run
     /// # fn f(image: &rbd::Image) -> rbd::Result<()> {
-    /// let id = image.mirror_create_snapshot(rbd::MirrorQuiesce::Ask)?;
+    /// let id = image.mirror_create_snapshot(rbd::Quiesce::Ask)?;
     /// println!("needed by {:?}", image.snap_mirror_namespace(id)?.peer_uuids);
     /// # Ok(()) }
     /// ```
@@ -112,7 +90,7 @@ impl Image {
     /// mirrored, and when the image is not primary; what a client that was asked to quiesce answered; `ReadOnly`; `Unsupported` where the library lacks the function.
     #[doc(alias = "rbd_mirror_image_create_snapshot")]
     #[doc(alias = "rbd_mirror_image_create_snapshot2")]
-    pub fn mirror_create_snapshot(&self, quiesce: MirrorQuiesce) -> Result<u64> {
+    pub fn mirror_create_snapshot(&self, quiesce: Quiesce) -> Result<u64> {
         const OP: &str = "rbd_mirror_image_create_snapshot2";
         let create = ffi::optional(&ffi::rbd_mirror_image_create_snapshot2)?;
         let mut id = 0;
