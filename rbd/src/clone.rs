@@ -61,8 +61,8 @@ pub fn clone(
     )
 }
 
-/// As [`clone`], of the snapshot with this id, which may be one of a group or, with clone format 2, one in the
-/// trash that other clones keep. Needs the feature `clone4`.
+/// As [`clone`], of the snapshot with this id, which may be one that has no name to clone it by, as those of a
+/// group's snapshot. Needs the feature `clone4`.
 ///
 /// # Errors
 /// As [`clone`]; `Unsupported` where the library lacks the function.
@@ -142,7 +142,7 @@ impl Parent<'_> {
             let error = located(error);
             match error.errno().raw() {
                 libc::EXDEV => error.hint("a clone in another namespace must be of clone format 2"),
-                libc::EINVAL => error.hint(
+                libc::EINVAL if options.clone_format != Some(2) => error.hint(
                     "to be cloned in clone format 1, a snapshot must be protected; format 2 does without",
                 ),
                 libc::ENOSYS => error.hint("parent and clone must have the feature layering"),

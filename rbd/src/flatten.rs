@@ -8,8 +8,7 @@ use rados::{Error, Result};
 use crate::ffi;
 use crate::image::Image;
 
-const INTERRUPTED: &str =
-    "call rebuild_object_map before the next flatten, which may lose data otherwise";
+const INTERRUPTED: &str = "before Ceph 18.2.5 disable FAST_DIFF and OBJECT_MAP before the next flatten, which may lose data otherwise";
 
 impl Image {
     /// Copies to a clone what it still reads from its parent, so that it no longer depends on it. Blocks for as
@@ -19,10 +18,10 @@ impl Image {
     /// parent.
     ///
     /// # Interruptions
-    /// When a flatten ends in the middle, because the process dies or with any error but `Canceled`, call
-    /// [`rebuild_object_map`](Self::rebuild_object_map) before the next one: the object map may have objects that were
-    /// not written any more. Ceph leaves out what that map has, and then cuts the link to the parent (seen in
-    /// 16.2.15): those objects would read as zeros. Until then nothing is lost.
+    /// A flatten that ends in the middle, because the process dies or with an error other than `Canceled`, may
+    /// leave objects in the object map that were not written any more. Nothing is lost then; but before 18.2.5 and
+    /// 19.2.1 Ceph leaves out what that map has when it flattens again, and those objects read as zeros from then on.
+    /// There, [disable](Self::disable_features) `FAST_DIFF` and `OBJECT_MAP` first; rebuilding the map does not help.
     ///
     /// # Errors
     /// `InvalidArgument` for an image without a parent; `ReadOnly` for one that is opened read-only or at a

@@ -11,8 +11,8 @@ use crate::image::Image;
 impl Image {
     /// Makes the object map anew from the objects that there are, and so clears
     /// [`OBJECT_MAP_INVALID`](crate::ImageFlags::OBJECT_MAP_INVALID) and
-    /// [`FAST_DIFF_INVALID`](crate::ImageFlags::FAST_DIFF_INVALID). At a snapshot it is the snapshot's map, else the
-    /// maps of the head and of every snapshot. Blocks for as long as looking for every object takes.
+    /// [`FAST_DIFF_INVALID`](crate::ImageFlags::FAST_DIFF_INVALID). Blocks for as long as looking for every object
+    /// takes. An object that stands in a valid map of the head stays there though it is gone: others may be writing it.
     ///
     /// C has no function that checks the map: `rbd object-map check` does, and marks it as invalid when it is.
     ///

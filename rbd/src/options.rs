@@ -44,7 +44,7 @@ pub struct ImageOptions {
     journal_order: Option<Order>,
     journal_splay_width: Option<u8>,
     journal_pool: Option<String>,
-    clone_format: Option<u8>,
+    pub(crate) clone_format: Option<u8>,
     flatten: Option<bool>,
     pub(crate) sparse_size: Option<u64>,
     #[cfg(feature = "mirror-snapshot")]
