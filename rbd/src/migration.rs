@@ -99,9 +99,9 @@ impl Migration<Prepared> {
     ///
     /// # Errors
     /// `NotFound` for the source, a namespace or a data pool; `AlreadyExists` for the target; `Busy` when the source
-    /// is open, here or elsewhere, or was in a client that died less than half a minute ago, and when it has snapshots that were
-    /// not taken by a user, as a group's; `InvalidArgument` for options that do not go together, and for an empty
-    /// name or one with a NUL byte; `Unsupported` where the library lacks the function.
+    /// is open, here or elsewhere, or was in a client that died less than half a minute ago, and when it has snapshots
+    /// that were not taken by a user, as a group's; `InvalidArgument` for options that do not go together, and for an
+    /// empty name or one with a NUL byte; `Unsupported` where the library lacks the function.
     #[doc(alias = "rbd_migration_prepare")]
     pub fn prepare(
         ioctx: &IoCtx,
