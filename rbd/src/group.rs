@@ -186,8 +186,8 @@ pub fn group_image_add(ioctx: &IoCtx, group: &str, image_ioctx: &IoCtx, image: &
 ///
 /// # Errors
 /// `NotFound` for a group or an image that does not exist, and for an image that is in another group. One that
-/// is in none is `NotFound` too until Ceph 16, and passes later. `InvalidArgument` when they lie in different namespaces, and for an empty name or one with a NUL byte;
-/// `Unsupported` where the library lacks the function.
+/// is in none is `NotFound` too until Ceph 16, and passes in 18.2.7. `InvalidArgument` when they lie in different
+/// namespaces, and for an empty name or one with a NUL byte; `Unsupported` where the library lacks the function.
 #[doc(alias = "rbd_group_image_remove")]
 pub fn group_image_remove(
     ioctx: &IoCtx,

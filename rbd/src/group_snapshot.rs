@@ -170,13 +170,14 @@ pub fn group_snap_list(ioctx: &IoCtx, group: &str) -> Result<Vec<GroupSnap>> {
 /// Makes the content of all images of a group what it was when a snapshot of it was taken. Blocks; the time grows
 /// with the images' sizes.
 ///
-/// The images have to be those that the group had then. Close them elsewhere first: a file system on one, or a
-/// client that caches, does not notice. What has been written since is lost.
+/// Close the images elsewhere first: a file system on one, or a client that caches, does not notice. What has been
+/// written since is lost. Images that have left the group since come back as well until Ceph 16, and those that have
+/// joined it stay as they are; 18.2.7 refuses a group whose images are others.
 ///
 /// # Errors
-/// `NotFound`; `InvalidArgument` when the snapshot is not complete or the group's images have changed, and for an
-/// empty name or one with a NUL byte; `Unsupported` where the library lacks the function. Then some images may
-/// be rolled back, and others not.
+/// `NotFound`; `InvalidArgument` when the snapshot is not complete, when the group's images have changed (from 18.2.7
+/// on), and for an empty name or one with a NUL byte; `Unsupported` where the library lacks the function. After other
+/// errors some images may be rolled back, and others not.
 #[doc(alias = "rbd_group_snap_rollback")]
 pub fn group_snap_rollback(ioctx: &IoCtx, group: &str, snapshot: &str) -> Result<()> {
     group_snap_rollback_with_progress(ioctx, group, snapshot, |_, _| ControlFlow::Continue(()))

@@ -94,14 +94,14 @@ impl Migration<Prepared> {
     ///
     /// Nobody may have the source open; clients have to open the target from then on. Both can have the same name,
     /// in the same pool as well. What `options` does not say is as in the source, the stripe unit included, which is
-    /// the size of its objects mostly: a smaller [`order`](ImageOptions::order) needs a [`stripe`](ImageOptions::stripe) as well.
-    /// Snapshots and the place in a group move along.
+    /// the size of its objects mostly: a smaller [`order`](ImageOptions::order) needs a
+    /// [`stripe`](ImageOptions::stripe) as well. Snapshots and the place in a group move along.
     ///
     /// # Errors
-    /// `NotFound` for the source, a namespace or a data pool; `AlreadyExists` for the target; `Busy` when the source is
-    /// open elsewhere, or was in a client that died less than half a minute ago, and when it has snapshots that were
-    /// not taken by a user, as a group's; `InvalidArgument` for options that do not go together, and for an empty
-    /// name or one with a NUL byte; `Unsupported` where the library lacks the function.
+    /// `NotFound` for the source, a namespace or a data pool; `AlreadyExists` for the target; `Busy` when the source
+    /// is open, here or elsewhere, or was in a client that died less than half a minute ago, and when it has snapshots
+    /// that were not taken by a user, as a group's; `InvalidArgument` for options that do not go together, and for an
+    /// empty name or one with a NUL byte; `Unsupported` where the library lacks the function.
     #[doc(alias = "rbd_migration_prepare")]
     pub fn prepare(
         ioctx: &IoCtx,
@@ -126,7 +126,7 @@ impl Migration<Prepared> {
         })
         .map_err(|error| match error.errno().raw() {
             libc::EBUSY => error.hint(
-                "the source is open elsewhere, or was in a client that died less than half a minute ago, or it has \
+                "the source is open, or was in a client that died less than half a minute ago, or it has \
                  snapshots that no user took, or that have clones",
             ),
             libc::EINVAL => error.hint(

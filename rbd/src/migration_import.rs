@@ -248,8 +248,8 @@ impl Migration<Prepared> {
     /// ```
     ///
     /// # Errors
-    /// `NotFound` for a source that does not exist; `AlreadyExists` for the target; `InvalidArgument`, `Unsupported` or
-    /// EBADMSG for a source that the library does not understand; `InvalidArgument` for an image that has been written
+    /// `NotFound` for a source that does not exist; `AlreadyExists` for the target; `InvalidArgument`, `Unsupported`
+    /// or EBADMSG for a source that the library does not understand; `InvalidArgument` for an image that has been written
     /// since the snapshot, for options that do not go together, and for an empty name or one with a NUL byte;
     /// `Unsupported` before Ceph 16.
     #[doc(alias = "rbd_migration_prepare_import")]

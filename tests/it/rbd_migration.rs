@@ -76,7 +76,7 @@ fn an_image_moves_while_it_is_used() {
     let migration = migration.execute_with_progress(|done, total| seen.push((done, total)));
     let migration = migration.unwrap();
     assert!(
-        seen.len() >= 2 && seen.iter().all(|(done, total)| done <= total),
+        !seen.is_empty() && seen.iter().all(|(done, total)| done <= total),
         "{seen:?}"
     );
     assert_eq!(state(&to, "moved"), MigrationState::Executed);
@@ -164,8 +164,11 @@ fn what_cannot_be_migrated_is_refused() {
         let script = "image = rbd.Image(io, 'image')\nprint('open', flush=True)\nsys.stdin.read()";
         let _python = Python::start(script, &[&from.name]);
         let text = fails(prepare("image", "moved"), ErrorKind::Busy);
-        assert!(text.contains("open elsewhere"), "{text}");
+        assert!(text.contains("is open"), "{text}");
     }
+    let open = Image::open(&from, "image").unwrap();
+    fails(prepare("image", "moved"), ErrorKind::Busy);
+    open.close().unwrap();
     // It is as it was.
     assert_eq!(exported(&format!("{}/image", from.name)), b"content");
     assert_eq!(rbd::trash_list(&from).unwrap(), []);
@@ -237,8 +240,12 @@ fn an_execution_that_was_killed_is_resumed() {
         return;
     }
     let (from, to) = (Pool::new(), Pool::new());
-    let mut expected = pattern(1, 64 << 20);
-    filled(&from, "image", &expected);
+    let mut expected = pattern(1, 16 << 20);
+    let small = ImageOptions::new().order(Order::new(16).unwrap());
+    small.create(&from, "image", 16 * MIB).unwrap();
+    let source = Image::open(&from, "image").unwrap();
+    source.write_all_at(&expected, 0).unwrap();
+    source.close().unwrap();
     drop(prepared(&from, &to));
     let script = "
 import os, rados, rbd, sys, time
@@ -247,7 +254,7 @@ conn.connect()
 io = conn.open_ioctx(sys.argv[1])
 print(conn.get_addrs(), flush=True)
 def progress(done, total):
-    if done >= 3:
+    if done >= 50:
         print('half', flush=True)
         time.sleep(600)
     return 0
@@ -273,8 +280,8 @@ rbd.RBD().migration_execute(io, 'moved', on_progress=progress)
     assert_eq!(state(&to, "moved"), MigrationState::Executing);
     let target = Image::open(&to, "moved").unwrap();
     assert!(content(&target) == expected);
-    target.write_all_at(b"meanwhile", 60 << 20).unwrap();
-    expected[60 << 20..][..9].copy_from_slice(b"meanwhile");
+    target.write_all_at(b"meanwhile", 15 << 20).unwrap();
+    expected[15 << 20..][..9].copy_from_slice(b"meanwhile");
     let MigrationStage::Prepared(migration) = Migration::resume(&to, "moved").unwrap() else {
         panic!("it is to be executed");
     };
