@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rbd::{Features, Image, ImageOptions, OpenOptions, Shrink};
+use rbd::{Features, Image, ImageOptions, OpenOptions, Shrink, SnapNamespaceType};
 use serde_json::Value;
 
 use crate::common::*;
@@ -260,7 +260,8 @@ fn a_run_that_is_killed_leaves_what_the_next_goes_on_from() {
         backup.take();
         backup.prints(&["verify", backup.folder()]);
         assert_eq!(backup.generations().len(), contents.len());
-        let names = snapshots(&source);
+        // As a handle sees it that has not waited for a notification.
+        let names = snapshots(&Image::open_read_only(&pool, "image").unwrap());
         assert_eq!(names.len(), 2, "{names:?}");
     }
     assert!(killed > 2, "only {killed} runs were killed");
@@ -287,4 +288,42 @@ fn a_run_that_is_killed_leaves_what_the_next_goes_on_from() {
         ));
         assert!(exported(&spec) == *expected, "{}", file.display());
     }
+}
+
+#[test]
+fn a_snapshot_whose_removal_was_killed_is_cleared_away() {
+    let pool = Pool::new();
+    let folder = tempfile::tempdir().unwrap();
+    let backup = Backup {
+        pool: &pool,
+        folder: folder.path(),
+    };
+    let options = ImageOptions::new().features(Features::LAYERING);
+    options.create(&pool, "image", 8 * MIB).unwrap();
+    backup.take();
+    let fresh = || Image::open_read_only(&pool, "image").unwrap();
+    let first = snapshots(&fresh()).remove(0);
+    let older = format!("{}/image@{first}-older", pool.name);
+    let in_trash = || {
+        let snaps = fresh().snap_list_with_types().unwrap();
+        snaps
+            .iter()
+            .any(|(_, kind)| *kind == SnapNamespaceType::Trash)
+    };
+    poll("a removal is killed halfway", || {
+        rbd_cmd(&format!("snap create --no-progress {older}"));
+        let mut command = cluster().command("rbd");
+        let mut child = command
+            .args(["snap", "rm", "--no-progress", &older])
+            .spawn()
+            .unwrap();
+        while child.try_wait().unwrap().is_none() && !in_trash() {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        in_trash() // unless it was quicker
+    });
+    backup.take();
+    let names = snapshots(&fresh());
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert_ne!(names[0], first);
 }
