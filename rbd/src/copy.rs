@@ -10,7 +10,7 @@ use crate::image::Image;
 use crate::{ImageOptions, ffi, subject};
 
 /// Copies of the content: the image's head, or the snapshot that it is opened at. All block for as long as reading
-/// and writing the data takes. With the feature `deep-copy`, [`deep_copy`](Self::deep_copy) copies snapshots too.
+/// and writing the data takes. With the feature `deep-copy`, `Image::deep_copy` copies snapshots too.
 impl Image {
     /// Copies the content to a new image in this pool, which may be in another cluster. Blocks.
     ///

@@ -16,11 +16,36 @@
 //! }
 //! ```
 //!
-//! Sizes and offsets are in bytes. Methods block unless they say otherwise. Every failure is an
-//! [`Error`], with a [`kind`](Error::kind) to decide by and the raw [`errno`](Error::errno) kept.
-//! Where a method lists no other error, it can fail with `NotConnected` in a forked child, with
-//! `Deadlock` inside a callback of Ceph's, and with `TimedOut` or `Blocklisted` when it asks the
-//! cluster.
+//! # What is where
+//!
+//! | | |
+//! |---|---|
+//! | images | [`create`], [`ImageOptions`], [`list`], [`rename`], [`remove`], [`Image::resize`], [`ImageSpec`] |
+//! | the trash | `trash_move`, `trash_list`, `trash_restore`, `trash_purge` |
+//! | what an image is like | [`Image::info`], [`Image::disk_usage`], [`Image::features`], [`Image::metadata_get`] |
+//! | block I/O | [`Image::read_at`], [`Image::write_at`], [`Image::discard`], `Image::write_zeroes`, [`ImageCursor`] |
+//! | asynchronous I/O | [`Image::aio_read`] and its like, [`Completion`], `Image::stream`, `Image::writer`, `AsyncCursor` |
+//! | snapshots | [`Image::snap_create`], [`Image::snap_list`], [`Image::snap_rollback`], [`OpenOptions::snapshot`] |
+//! | clones | [`clone`](clone()), [`Image::flatten`], `Image::list_children` |
+//! | copies and backups | [`Image::copy`], `Image::deep_copy`, [`Image::diff`], [`Image::export_diff`], [`merge_diff`] |
+//! | several images | `group_create`, `group_snap_create` |
+//! | agreeing with other clients | [`Image::lock_acquire`], [`Image::update_watch`], `Image::quiesce_watch`, `Image::watchers` |
+//! | pools | `pool_init`, `pool_stats`, `namespace_create`, `Qos` |
+//! | other sites, other formats | `mirror_mode_set`, `Image::mirror_enable`, `Migration` |
+//! | encryption | `Image::encryption_format`, `Image::encryption_load` |
+//! | the manager | [`task_add_flatten`], [`Scheduler`] |
+//! | what the library has | [`capabilities`], [`Capability`] |
+//!
+//! What is not linked here belongs to a Cargo feature, all of which are on by default. The [`cookbook`] has short
+//! how-tos.
+//!
+//! # Conventions
+//!
+//! Sizes and offsets are in bytes. Methods block unless they say otherwise; those named `aio_*` do not, and return a
+//! [`Completion`], and [`rados::blocking`] makes one of any other call. Every failure is an [`Error`], with a
+//! [`kind`](Error::kind) to decide by and the raw [`errno`](Error::errno) kept. Where a method lists no other
+//! error, it can fail with `NotConnected` in a forked child, with `Deadlock` inside a callback of Ceph's, and with
+//! `TimedOut` or `Blocklisted` when it asks the cluster.
 
 mod advisory_lock;
 mod aio;
@@ -38,6 +63,7 @@ mod clone;
 mod compare;
 #[cfg(feature = "pool-config")]
 mod config;
+pub mod cookbook;
 mod copy;
 #[cfg(feature = "write-crc32c")]
 mod crc32c;

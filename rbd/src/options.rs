@@ -133,7 +133,7 @@ impl ImageOptions {
         self
     }
 
-    /// Whether a [deep copy](crate::Image::deep_copy) of a clone has all data of its own, instead of being a clone of
+    /// Whether a deep copy of a clone has all data of its own, instead of being a clone of
     /// the same parent.
     pub fn flatten(mut self, flatten: bool) -> Self {
         self.flatten = Some(flatten);
