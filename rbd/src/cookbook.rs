@@ -50,3 +50,7 @@ pub mod migration {}
 /// Copies on another site.
 #[doc = include_str!("cookbook/mirroring.md")]
 pub mod mirroring {}
+
+/// What nobody else reads.
+#[doc = include_str!("cookbook/encryption.md")]
+pub mod encryption {}

@@ -6,6 +6,7 @@ mod example_backup;
 mod example_cluster;
 mod examples;
 mod examples_clone;
+mod examples_encrypted;
 mod examples_group;
 mod examples_lock;
 mod examples_op;

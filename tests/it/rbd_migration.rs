@@ -222,13 +222,19 @@ fn progress_that_panics_stops_nothing() {
     let data = pattern(1, SIZE);
     filled(&from, "image", &data);
     let migration = prepared(&from, &to);
-    let run = AssertUnwindSafe(|| migration.execute_with_progress(|_, _| panic!("one")));
-    assert_eq!(catch_unwind(run).unwrap_err().downcast_ref(), Some(&"one"));
+    let run = AssertUnwindSafe(|| migration.execute_with_progress(|_, _| panics_quietly()));
+    assert_eq!(
+        catch_unwind(run).unwrap_err().downcast_ref(),
+        Some(&ON_PURPOSE)
+    );
     let MigrationStage::Executed(migration) = Migration::resume(&to, "moved").unwrap() else {
         panic!("it is executed");
     };
-    let run = AssertUnwindSafe(|| migration.commit_with_progress(|_, _| panic!("two")));
-    assert_eq!(catch_unwind(run).unwrap_err().downcast_ref(), Some(&"two"));
+    let run = AssertUnwindSafe(|| migration.commit_with_progress(|_, _| panics_quietly()));
+    assert_eq!(
+        catch_unwind(run).unwrap_err().downcast_ref(),
+        Some(&ON_PURPOSE)
+    );
     assert!(Migration::resume(&to, "moved").is_err());
     assert_eq!(rbd::trash_list(&from).unwrap(), []);
     assert!(exported(&format!("{}/moved", to.name)) == data);
