@@ -1,11 +1,9 @@
 //! The tests of the libraries under valgrind.
 
-use std::env;
-
 use testcluster::TestCluster;
 
 use crate::packages::{BUILD, CLUSTER, MEMCHECK, TEST, ensure};
-use crate::run::{Result, cargo, host, root, run};
+use crate::run::{Result, cargo, host, many_at_once, root, run};
 
 /// Errors and definite leaks fail. Programs that tests start are not checked.
 const VALGRIND: &str = "valgrind --quiet --error-exitcode=99 --leak-check=full \
@@ -28,7 +26,7 @@ const TESTS: &[&str] = &[
 /// Tests which this is not for.
 const SKIPPED: &[&str] = &[
     // They run other programs only.
-    "examples",
+    "example",
     "rbd_bulk::",
     // In a forked child, what only the parent's other threads point to counts as lost.
     "fork::",
@@ -58,11 +56,7 @@ pub fn memcheck(suppressions: bool, args: &[String]) -> Result {
     tests.args(TESTS).arg("--");
     tests.args(SKIPPED.iter().flat_map(|name| ["--skip", name]));
     tests.args(args);
-    if env::var_os("RUST_TEST_THREADS").is_none() {
-        // Valgrind runs one at a time, but most wait for Ceph.
-        tests.env("RUST_TEST_THREADS", "6");
-    }
-    run(tests
+    run(many_at_once(&mut tests)
         .env(format!("CARGO_TARGET_{triple}_RUNNER"), valgrind)
         .env("CEPH_TEST_CONF", cluster.conf_path())
         .env("CEPH_TEST_SLOW_MACHINE", "1")

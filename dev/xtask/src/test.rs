@@ -7,7 +7,7 @@ use testcluster::TestCluster;
 
 use crate::consumer;
 use crate::packages::{BUILD, CLUSTER, TEST, ensure};
-use crate::run::{Result, cargo, run, target};
+use crate::run::{Result, cargo, many_at_once, run, target};
 use crate::skipped;
 
 /// Installs what is missing, boots a cluster for all tests to share, and runs them.
@@ -38,7 +38,7 @@ pub fn test(args: &[String]) -> Result {
     let skipped = skipped.unwrap_or_else(|| dir.path().join("skipped.tsv"));
     let mut tests = cargo(&everything);
     tests.args(["--no-fail-fast", "--"]).args(args);
-    let ran = run(tests
+    let ran = run(many_at_once(&mut tests)
         .env("CEPH_TEST_CONF", cluster.conf_path())
         .env("CEPH_TEST_SKIPPED", &skipped)
         .env_remove("CEPH_ARGS")

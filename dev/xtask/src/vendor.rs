@@ -8,7 +8,7 @@ use testcluster::TestCluster;
 use vendortree::{Installed, Tree, VENDOR_LACKS};
 
 use crate::packages::{BUILD, CLUSTER, TEST, ensure};
-use crate::run::{Result, cargo, run, target};
+use crate::run::{Result, cargo, many_at_once, run, target};
 use crate::skipped::{self, Skipped};
 
 /// Makes a [tree](Tree::of_a_vendor) of what is installed, builds the integration tests against it, with
@@ -45,7 +45,7 @@ pub fn vendor() -> Result {
     fs::write(&skipped, "")?;
     let mut tests = cargo(&["test", "--test", "it", "--no-fail-fast"]);
     against(&mut tests);
-    run(tests
+    run(many_at_once(&mut tests)
         .env("CEPH_TEST_CONF", cluster.conf_path())
         .env("CEPH_TEST_SKIPPED", &skipped)
         .env_remove("CEPH_ARGS")
