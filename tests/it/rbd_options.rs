@@ -1,6 +1,6 @@
 //! What options new images have.
 
-use rbd::{ErrorKind, Features, Image, ImageOptions, Order};
+use rbd::{ErrorKind, Features, Image, ImageOptions};
 
 use crate::common::*;
 use crate::rbd_common::*;
@@ -39,7 +39,7 @@ fn a_journal_is_as_the_options_say() {
     let (pool, other) = (Pool::new(), Pool::new());
     let options = ImageOptions::new()
         .enable(Features::JOURNALING)
-        .journal_order(Order::new(20).unwrap())
+        .journal_order(rbd::Order::new(20).unwrap())
         .journal_splay_width(7)
         .journal_pool(&other.name);
     options.create(&pool, "image", MIB).unwrap();

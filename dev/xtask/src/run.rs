@@ -102,6 +102,15 @@ fn quoted(word: &OsStr) -> Cow<'_, str> {
     }
 }
 
+/// Has more tests run at once than there are processors, unless the user says how many: most wait for Ceph.
+pub fn many_at_once(tests: &mut Command) -> &mut Command {
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        tests.env("RUST_TEST_THREADS", (2 * processors + 1).to_string());
+    }
+    tests
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,13 +139,4 @@ mod tests {
                 .starts_with("cannot start `program`: No such file")
         );
     }
-}
-
-/// Has more tests run at once than there are processors, unless the user says how many: most wait for Ceph.
-pub fn many_at_once(tests: &mut Command) -> &mut Command {
-    if env::var_os("RUST_TEST_THREADS").is_none() {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        tests.env("RUST_TEST_THREADS", (2 * processors + 1).to_string());
-    }
-    tests
 }
