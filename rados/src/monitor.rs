@@ -47,7 +47,7 @@ impl Conn {
     /// # Errors
     /// As [`mon_command_on`](Self::mon_command_on): `NotFound` when there is no such monitor; `TimedOut` when it
     /// does not answer within [`ConnBuilder::mon_timeout`](crate::ConnBuilder::mon_timeout), without which this
-    /// waits for it.
+    /// waits for it, and so does Ceph 14's library with it.
     #[doc(alias = "ping_monitor")]
     pub fn monitor_status(&self, mon: &str) -> Result<MonitorStatus> {
         let command = Command::new("mon_status").format_json();

@@ -311,7 +311,7 @@ fn a_snapshot_whose_removal_was_killed_is_cleared_away() {
             .any(|(_, kind)| *kind == SnapNamespaceType::Trash)
     };
     poll("a removal is killed halfway", || {
-        rbd_cmd(&format!("snap create --no-progress {older}"));
+        rbd_cmd(&format!("snap create {older}"));
         let mut command = cluster().command("rbd");
         let mut child = command
             .args(["snap", "rm", "--no-progress", &older])

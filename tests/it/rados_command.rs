@@ -253,7 +253,9 @@ fn daemons_that_do_not_answer_in_time_time_out_and_do_no_harm_later() {
     cluster.resume(Daemon::Mgr).unwrap();
     poll("the manager to answer again", works);
     cluster.pause(Daemon::Mon).unwrap();
-    fails(conn.monitor_status("0"), ErrorKind::TimedOut);
+    if release() >= 16 {
+        fails(conn.monitor_status("0"), ErrorKind::TimedOut); // Ceph 14 waits for ever
+    }
     fails(conn.health(), ErrorKind::TimedOut);
     cluster.resume(Daemon::Mon).unwrap();
     poll("the monitor to answer again", || {

@@ -109,6 +109,10 @@ fn a_listing_that_cannot_go_on_says_so() {
     pool.omap_set("object", entries).unwrap();
     let mut keys = pool.omap_keys("object").page_size(10);
     let listed = keys.by_ref().take_while(Result::is_ok).count();
+    if release() < 16 {
+        assert_eq!(listed, 3000); // all in one answer
+        return;
+    }
     assert!((1000..3000).contains(&listed), "{listed}");
     assert!(keys.next().is_none());
     let failed = pool.omap_entries("object").find_map(Result::err).unwrap();
@@ -156,8 +160,9 @@ fn many_keys_are_listed_page_by_page() {
     let mut op = ReadOp::new();
     let page = op.omap_get_keys("", u64::MAX);
     let page = pool.operate_read("object", op).unwrap().take(page).unwrap();
-    assert!(page.more);
-    assert_eq!(page.items.len(), 1024);
+    let most = if release() < 16 { COUNT } else { 1024 };
+    assert_eq!(page.items.len(), most.min(COUNT));
+    assert_eq!(page.more, most < COUNT);
     let mut op = ReadOp::new();
     let page = op.omap_get_vals(key(COUNT - 11), "", 10);
     let page = pool.operate_read("object", op).unwrap().take(page).unwrap();

@@ -84,8 +84,10 @@ fn all_steps_happen() {
         let stat = results.take(stat).unwrap();
         assert_eq!(stat.size, 18);
         // Without the newer functions it is cut to seconds.
-        let cut = time.duration_since(stat.mtime).unwrap();
-        assert!(cut < Duration::from_secs(1), "{cut:?}");
+        if object == "now" || release() >= 16 {
+            let cut = time.duration_since(stat.mtime).unwrap();
+            assert!(cut < Duration::from_secs(1), "{cut:?}");
+        }
         let page = results.take(entries).unwrap();
         assert_eq!(page.items, [(b"key".to_vec().into(), b"v".to_vec())]);
         assert!(!page.more);

@@ -161,7 +161,10 @@ fn a_position_is_where_a_scan_goes_on() {
     let begin = pool.cursor_begin().unwrap();
     let left = names(pool.scan(begin.clone()..middle.clone()).unwrap());
     let right = names(pool.scan(middle.clone()..scan.end()).unwrap());
-    assert_eq!(left.len(), 1024);
+    match release() {
+        ..16 => assert!(left.len() <= 1024),
+        _ => assert_eq!(left.len(), 1024),
+    }
     assert!(left.is_disjoint(&right));
     assert_eq!(left.len() + right.len(), expected.len());
     // An empty one, and those that are none.

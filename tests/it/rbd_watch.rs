@@ -37,10 +37,7 @@ fn changes_by_others_and_by_itself_are_told() {
     ));
     assert!(watch.recv_timeout(LONG).unwrap().unwrap() >= 1);
     assert_eq!(image.size().unwrap(), 2 * MIB);
-    rbd_cmd(&format!(
-        "snap create --no-progress {}/image@snap",
-        pool.name
-    ));
+    rbd_cmd(&format!("snap create {}/image@snap", pool.name));
     assert!(watch.recv_timeout(LONG).unwrap().unwrap() >= 1);
     assert!(image.snap_exists("snap").unwrap());
     image.snap_remove("snap").unwrap();

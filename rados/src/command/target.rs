@@ -63,8 +63,8 @@ impl Conn {
     /// # Errors
     /// The command's own; `NotFound` when there is no such monitor; ENXIO (of kind `Other`) when it cannot be
     /// reached; `TimedOut` when it does not answer within
-    /// [`ConnBuilder::mon_timeout`](crate::ConnBuilder::mon_timeout); `InvalidArgument` when the name is empty or
-    /// holds a NUL byte, or is a number that is no rank.
+    /// [`ConnBuilder::mon_timeout`](crate::ConnBuilder::mon_timeout), but for Ceph 14's library, which waits for
+    /// ever; `InvalidArgument` when the name is empty or holds a NUL byte, or is a number that is no rank.
     #[doc(alias = "rados_mon_command_target")]
     pub fn mon_command_on(
         &self,
