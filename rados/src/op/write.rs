@@ -104,7 +104,8 @@ impl WriteOp {
     /// Sets the time of change that the object gets; without it, it is now.
     ///
     /// A library without `rados_write_op_operate2` or `rados_aio_write_op_operate2` (before 18) cuts it to
-    /// seconds, and Ceph 14's ignores it in asynchronous operations. A time before 1970 or after 2106 makes the operation fail with `InvalidArgument`.
+    /// seconds, and Ceph 14's ignores it in asynchronous operations. A time before 1970 or after 2106 makes
+    /// the operation fail with `InvalidArgument`.
     pub fn mtime(&mut self, time: SystemTime) -> &mut Self {
         match time.duration_since(UNIX_EPOCH) {
             Ok(since) if u32::try_from(since.as_secs()).is_ok() => {
