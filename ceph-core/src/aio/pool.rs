@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_panic_goes_on_in_who_waits() {
-        let call = blocking(|| -> () { panic!("from the call") });
+        let call = blocking(|| -> () { resume_unwind(Box::new("from the call")) });
         let panic = catch_unwind(AssertUnwindSafe(|| call.wait())).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"from the call"));
         assert_eq!(blocking(|| 7).wait(), 7);
@@ -209,10 +209,15 @@ mod tests {
 
     #[test]
     fn a_dropped_call_still_runs() {
+        let (go, gone) = mpsc::channel();
         let (sender, receiver) = mpsc::channel();
-        let call = blocking(move || sender.send(()).unwrap());
+        let call = blocking(move || {
+            gone.recv().unwrap();
+            sender.send(()).unwrap();
+        });
         assert_eq!(call.cancel().unwrap_err().errno().raw(), libc::EOPNOTSUPP);
         drop(call);
+        go.send(()).unwrap();
         receiver.recv_timeout(Duration::from_secs(10)).unwrap();
     }
 }

@@ -270,16 +270,11 @@ fn python_has(module: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Whether `qemu-img` is there, with the driver, which is a package of its own.
+/// Whether `qemu-img` is there, with the driver, which is a package of its own: no list has it everywhere.
 fn qemu_has_rbd() -> bool {
-    let output = Command::new("qemu-img").arg("--help").output();
-    output.is_ok_and(|output| {
-        let text = String::from_utf8_lossy(&output.stdout);
-        let formats = text
-            .lines()
-            .filter(|line| line.starts_with("Supported formats:"));
-        { formats }.any(|line| line.split(' ').any(|format| format == "rbd"))
-    })
+    let mut asks = Command::new("qemu-img");
+    let output = asks.args(["info", "--image-opts", "driver=rbd"]).output();
+    output.is_ok_and(|output| !String::from_utf8_lossy(&output.stderr).contains("Unknown driver"))
 }
 
 #[cfg(test)]
