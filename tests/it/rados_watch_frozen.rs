@@ -107,6 +107,13 @@ fn a_frozen_watcher_is_among_those_who_did_not_answer_until_it_goes_on() {
     };
     poll("the other process to answer", || notify(60).acks.len() == 1);
     kill_process(pid, Signal::STOP).unwrap();
+    poll("all its threads to stand still", || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", watcher.id())).unwrap();
+        tasks.map(Result::unwrap).all(|task| {
+            let status = std::fs::read_to_string(task.path().join("status")).unwrap();
+            status.contains("State:\tT")
+        })
+    });
     let started = Instant::now();
     let reply = notify(1);
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
