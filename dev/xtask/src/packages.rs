@@ -84,10 +84,16 @@ pub const TEST: &[Need] = &[
         rpm: &["rbd-mirror"],
     },
     Need {
-        what: "qemu-img with its rbd driver, to check what is read and written",
+        what: "qemu-img, to check what is read and written",
+        present: || on_path("qemu-img"),
+        apt: &["qemu-utils"],
+        rpm: &["qemu-img"],
+    },
+    Need {
+        what: "its rbd driver",
         present: qemu_has_rbd,
-        apt: &["qemu-utils", "qemu-block-extra"],
-        rpm: &["qemu-img", "qemu-block-rbd"],
+        apt: &["qemu-block-extra"],
+        rpm: &["qemu-block-rbd"],
     },
 ];
 
@@ -173,17 +179,30 @@ impl Means {
 /// # Errors
 /// When something is missing and cannot be installed.
 pub fn ensure(groups: &[&[Need]]) -> Result {
-    let needs = groups.iter().flat_map(|group| group.iter());
-    let missing: Vec<&Need> = needs.filter(|need| !(need.present)()).collect();
-    if missing.is_empty() {
-        return Ok(());
+    let missing = || -> Vec<&Need> {
+        let needs = groups.iter().flat_map(|group| group.iter());
+        needs.filter(|need| !(need.present)()).collect()
+    };
+    // Twice, since what is installed may take away what it does not go with, such as a later version from elsewhere.
+    for _ in 0..2 {
+        match &missing()[..] {
+            [] => return Ok(()),
+            missing => install(missing)?,
+        }
     }
+    match missing().first() {
+        None => Ok(()),
+        Some(need) => Err(format!("still missing after the installation: {}", need.what).into()),
+    }
+}
+
+fn install(missing: &[&Need]) -> Result {
     let means = Means::here();
-    for need in &missing {
+    for need in missing {
         let packages = means.packages(&[need]).join(" ");
         eprintln!("missing: {} ({packages})", need.what);
     }
-    let packages = means.packages(&missing);
+    let packages = means.packages(missing);
     if let Means::Typed(line) = means {
         let line = format!("{line} {}", packages.join(" "));
         return Err(format!("install what is missing, as root with\n  {line}").into());
@@ -197,10 +216,7 @@ pub fn ensure(groups: &[&[Need]]) -> Result {
         // Its progress is hundreds of lines; what goes wrong is on stderr.
         run(command.args(packages).stdout(Stdio::null()))?;
     }
-    match missing.iter().find(|need| !(need.present)()) {
-        None => Ok(()),
-        Some(need) => Err(format!("still missing after the installation: {}", need.what).into()),
-    }
+    Ok(())
 }
 
 /// Whether the user says where it is: then the build finds it there, or explains.
@@ -270,7 +286,7 @@ fn python_has(module: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Whether `qemu-img` is there, with the driver, which is a package of its own: no list has it everywhere.
+/// Whether `qemu-img` has the driver, which is a package of its own and in no list that all versions print.
 fn qemu_has_rbd() -> bool {
     let mut asks = Command::new("qemu-img");
     let output = asks.args(["info", "--image-opts", "driver=rbd"]).output();
