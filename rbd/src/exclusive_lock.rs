@@ -13,7 +13,7 @@ use crate::handle::Handle;
 use crate::image::Image;
 use crate::{ffi, string};
 
-/// Keeps an image's exclusive lock; made by [`Image::lock_acquire`].
+/// Keeps an image's exclusive lock; made by [`Image::lock_acquire`] and [`Image::lock_acquire_transient`].
 ///
 /// Dropping it releases the lock and does not tell of a failure; [`release`](Self::release) does. In a
 /// callback of Ceph's another thread does it, in a forked child nobody.
@@ -138,14 +138,18 @@ impl Image {
         ExclusiveLock::acquire(self)
     }
 
-    /// Acquires the exclusive lock, and goes on handing it over to others that ask: only until then they are kept
-    /// from writing. From Ceph 20 on.
+    /// As [`lock_acquire`](Self::lock_acquire), for a short time: others that want to write meanwhile wait for the
+    /// release, where they would be refused. From Ceph 20 on.
     ///
     /// # Errors
     /// As [`lock_acquire`](Self::lock_acquire); `Unsupported` in older libraries.
     #[doc(alias = "rbd_lock_acquire")]
-    pub fn lock_acquire_transient(&self) -> Result<()> {
-        self.acquire(ffi::RBD_LOCK_MODE_EXCLUSIVE_TRANSIENT)
+    pub fn lock_acquire_transient(&self) -> Result<ExclusiveLock<&Self>> {
+        self.acquire(ffi::RBD_LOCK_MODE_EXCLUSIVE_TRANSIENT)?;
+        Ok(ExclusiveLock {
+            image: self,
+            held: true,
+        })
     }
 
     fn acquire(&self, mode: ffi::rbd_lock_mode_t) -> Result<()> {

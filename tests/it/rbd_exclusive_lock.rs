@@ -180,12 +180,16 @@ fn what_cannot_be_locked() {
             assert!(release() < 20);
             assert_eq!(error.kind(), ErrorKind::Unsupported);
         }
-        Ok(()) => {
+        Ok(lock) => {
             assert!(image.is_exclusive_lock_owner().unwrap());
-            // It goes to who asks.
+            // Who asks waits for its end.
             let second = Image::open(&other(&pool), "image").unwrap();
-            second.write_all_at(b"x", 0).unwrap();
-            assert!(!image.is_exclusive_lock_owner().unwrap());
+            let writing = second.aio_write(b"second".to_vec(), 0);
+            image.write_all_at(b"first!", 0).unwrap();
+            assert!(!writing.is_complete());
+            lock.release().unwrap();
+            writing.wait().0.unwrap();
+            assert_eq!(bytes_at(&second, 0, 6), b"second");
         }
     }
 }
