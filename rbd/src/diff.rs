@@ -1,17 +1,14 @@
 //! Where an image has data, and where it changed.
 
-use std::any::Any;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ops::{ControlFlow, Range, RangeBounds};
-use std::panic::resume_unwind;
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
 
-use ceph_core::callback::guard;
 use ceph_core::cstr::check_name;
 use rados::{Error, Result};
 
 use crate::SnapInfo;
+use crate::each::Each;
 use crate::ffi;
 use crate::image::Image;
 use crate::range::explicit;
@@ -166,11 +163,7 @@ impl Image {
             broken = answer.break_value();
             go_on
         };
-        let state = State(Mutex::new(Inner {
-            each: &mut each,
-            stopped: false,
-            panic: None,
-        }));
+        let state = State::new(&mut each);
         let argument = (&raw const state).cast_mut().cast();
         let code = match &from {
             Snapshot::Name(name) => self.call("rbd_diff_iterate2", |raw| {
@@ -208,10 +201,7 @@ impl Image {
                 })
             }
         };
-        let inner = state.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(panic) = inner.panic {
-            resume_unwind(panic);
-        }
+        state.finish();
         match broken {
             Some(value) => Ok(ControlFlow::Break(value)),
             None => code.map(|_| ControlFlow::Continue(())),
@@ -262,32 +252,7 @@ impl Snapshot {
     }
 }
 
-/// What the callback works on. C is said to call it on the caller's thread, but this does not rely on it.
-struct State<'a>(Mutex<Inner<'a>>);
-
-struct Inner<'a> {
-    /// Answers whether to go on.
-    each: &'a mut (dyn FnMut(DiffExtent) -> bool + Send),
-    stopped: bool,
-    panic: Option<Box<dyn Any + Send>>,
-}
-
-impl State<'_> {
-    fn report(&self, extent: DiffExtent) -> c_int {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // C may go on to call after it has been told to stop.
-        if !inner.stopped {
-            let each = &mut inner.each;
-            match guard(|| each(extent)) {
-                Ok(true) => return 0,
-                Ok(false) => {}
-                Err(panic) => inner.panic = Some(panic),
-            }
-            inner.stopped = true;
-        }
-        -libc::ECANCELED
-    }
-}
+type State<'a> = Each<&'a mut (dyn FnMut(DiffExtent) -> bool + Send)>;
 
 mod trampoline {
     use super::{DiffExtent, State, c_int, c_void};
@@ -301,10 +266,11 @@ mod trampoline {
         // SAFETY: `argument` is the `State` on the stack of `diff_iterate`, which does not return before the
         // C function that calls this has; it is shared, so only `&` is made.
         let state = unsafe { &*argument.cast::<State<'_>>() };
-        state.report(DiffExtent {
+        let extent = DiffExtent {
             offset,
             len: len as u64,
             exists: exists != 0,
-        })
+        };
+        state.report(|each| each(extent))
     }
 }

@@ -1,14 +1,10 @@
 //! Reading a range piece by piece.
 
-use std::any::Any;
-use std::ffi::c_int;
 use std::ops::{ControlFlow, RangeBounds};
-use std::panic::resume_unwind;
-use std::sync::{Mutex, PoisonError};
 
-use ceph_core::callback::guard;
 use rados::Result;
 
+use crate::each::Each;
 use crate::ffi;
 use crate::image::Image;
 use crate::range::explicit;
@@ -60,10 +56,7 @@ impl Image {
             broken = answer.break_value();
             go_on
         };
-        let state = State(Mutex::new(Inner {
-            each: &mut each,
-            panic: None,
-        }));
+        let state = State::new(&mut each);
         let argument = (&raw const state).cast_mut().cast();
         let code = self.call(OP, |raw| {
             let len = end - range.start;
@@ -73,10 +66,7 @@ impl Image {
                 ffi::rbd_read_iterate2(raw, range.start, len, Some(trampoline::piece), argument)
             }
         });
-        let inner = state.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(panic) = inner.panic {
-            resume_unwind(panic);
-        }
+        state.finish();
         match broken {
             Some(value) => Ok(ControlFlow::Break(value)),
             None => code.map(|_| ControlFlow::Continue(())),
@@ -84,32 +74,13 @@ impl Image {
     }
 }
 
-/// What the callback works on. C calls it on the caller's thread, but this does not rely on it.
-struct State<'a>(Mutex<Inner<'a>>);
-
-struct Inner<'a> {
-    /// Is told how many bytes went before, and answers whether to go on.
-    each: &'a mut (dyn FnMut(u64, &[u8]) -> bool + Send),
-    panic: Option<Box<dyn Any + Send>>,
-}
-
-impl State<'_> {
-    fn report(&self, done: u64, bytes: &[u8]) -> c_int {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let each = &mut inner.each;
-        match guard(|| each(done, bytes)) {
-            Ok(true) => return 0,
-            Ok(false) => {}
-            Err(panic) => inner.panic = Some(panic),
-        }
-        -libc::ECANCELED
-    }
-}
+/// The closure is told how many bytes went before.
+type State<'a> = Each<&'a mut (dyn FnMut(u64, &[u8]) -> bool + Send)>;
 
 mod trampoline {
-    use std::ffi::{c_char, c_void};
+    use std::ffi::{c_char, c_int, c_void};
 
-    use super::{State, c_int};
+    use super::State;
 
     pub(super) unsafe extern "C" fn piece(
         done: u64,
@@ -121,11 +92,11 @@ mod trampoline {
         // C function that calls this has; it is shared, so only `&` is made.
         let state = unsafe { &*argument.cast::<State<'_>>() };
         if bytes.is_null() {
-            return state.report(done, &vec![0; len]); // C may say so that there is a hole
+            return state.report(|each| each(done, &vec![0; len])); // C may say so that there is a hole
         }
         #[expect(clippy::disallowed_methods, reason = "it is not NULL")]
         // SAFETY: C keeps so many bytes until this returns.
         let bytes = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), len) };
-        state.report(done, bytes)
+        state.report(|each| each(done, bytes))
     }
 }

@@ -75,6 +75,7 @@ mod diff_extents;
 mod diff_file;
 mod directory;
 mod disk_usage;
+mod each;
 #[cfg(any(feature = "encryption", feature = "encryption-load2"))]
 mod encryption;
 mod exclusive_lock;
