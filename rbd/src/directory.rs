@@ -10,7 +10,7 @@ use ceph_core::cstr::CName;
 use ceph_core::{check, grow};
 use rados::{Error, IoCtx, Result};
 
-use crate::{ffi, string, subject};
+use crate::{ffi, names_in, string, subject};
 
 /// An image in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,11 +92,8 @@ fn list_names(ioctx: &IoCtx) -> Result<Vec<ImageEntry>> {
         unsafe { list(ioctx.as_raw(), names.as_mut_ptr().cast(), len) }
     });
     let names = names.map_err(|error| error.on(subject(ioctx, "")))?;
-    let names = names
-        .split(|&byte| byte == 0)
-        .filter(|name| !name.is_empty());
-    let entries = names.map(|name| ImageEntry {
-        name: String::from_utf8_lossy(name).into_owned(),
+    let entries = names_in(&names).map(|name| ImageEntry {
+        name,
         id: String::new(),
     });
     Ok(entries.collect())

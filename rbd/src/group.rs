@@ -9,7 +9,7 @@ use rados::{Error, IoCtx, Result};
 
 use crate::directory::checked_name;
 use crate::image::{Image, OpenOptions};
-use crate::{ffi, string, subject};
+use crate::{ffi, names_in, string, subject};
 
 /// An image in a group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -133,12 +133,7 @@ pub fn group_list(ioctx: &IoCtx) -> Result<Vec<String>> {
     if names.is_empty() {
         ioctx.pool_name()?; // to C a deleted pool has none
     }
-    let names = names
-        .split(|&byte| byte == 0)
-        .filter(|name| !name.is_empty());
-    Ok(names
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect())
+    Ok(names_in(&names).collect())
 }
 
 /// A group's id, which stays the same when it is renamed. Blocks. Needs the feature `group-snap-info`.

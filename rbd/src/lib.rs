@@ -306,6 +306,14 @@ fn subject(ioctx: &rados::IoCtx, image: &str) -> String {
     }
 }
 
+/// The names in a list of the library's, in which a NUL ends each.
+fn names_in(list: &[u8]) -> impl Iterator<Item = String> + '_ {
+    let names = list
+        .split(|&byte| byte == 0)
+        .filter(|name| !name.is_empty());
+    names.map(|name| String::from_utf8_lossy(name).into_owned())
+}
+
 /// Copies a string of the library's; NULL is empty.
 ///
 /// # Safety

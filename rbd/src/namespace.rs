@@ -6,7 +6,7 @@ use ceph_core::cstr::CName;
 use ceph_core::{check, grow};
 use rados::{Error, IoCtx, Result};
 
-use crate::{ffi, subject};
+use crate::{ffi, names_in, subject};
 
 /// Makes a namespace in the pool of `ioctx`, whose own namespace does not matter. Blocks. Needs the feature
 /// `namespace`.
@@ -90,12 +90,7 @@ pub fn namespace_list(ioctx: &IoCtx) -> Result<Vec<String>> {
     if names.is_empty() {
         ioctx.pool_name()?; // to C a deleted pool has none
     }
-    let names = names
-        .split(|&byte| byte == 0)
-        .filter(|name| !name.is_empty());
-    Ok(names
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect())
+    Ok(names_in(&names).collect())
 }
 
 /// Calls C with an open pool and a name that lives until it returns.
