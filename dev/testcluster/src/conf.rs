@@ -86,8 +86,8 @@ const FIXED: &[(&str, &str)] = &[
     // no matter here.
     ("log_flush_on_exit", "true"),
     ("debug_rocksdb", "1/5"),
-    ("mon_data_avail_warn", "1"),
-    ("mon_data_avail_crit", "0"),
+    ("mon_data_avail_warn", "-1"),
+    ("mon_data_avail_crit", "-1"),
     // What is no fault of a throw-away cluster. Clients that predate the secure reclaim of
     // global ids may connect.
     ("mon_warn_on_pool_no_redundancy", "false"),
