@@ -1,0 +1,66 @@
+//! The API, version 1.
+
+mod list;
+mod pools;
+
+use axum::{Router, middleware};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::AppState;
+use crate::auth;
+use crate::config::Error;
+use crate::problem::Problem;
+
+pub use list::List;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "rbd-rest-api",
+        description = "Pools and block device images of a Ceph cluster. Errors are problem documents (RFC 9457).",
+    ),
+    modifiers(&Bearer),
+    security(("token" = [])),
+    components(schemas(Problem)),
+    tags(
+        (name = "pools"),
+        (name = "namespaces"),
+        (name = "images"),
+        (name = "snapshots"),
+        (name = "clones"),
+        (name = "trash"),
+        (name = "data", description = "The content of images"),
+        (name = "operations", description = "What takes long, and goes on after the answer"),
+    )
+)]
+struct Document;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("token", bearer);
+    }
+}
+
+fn open_api_router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/api/v1", OpenApiRouter::new().merge(pools::router()))
+}
+
+/// The API and the document that describes it.
+pub fn router(app: &AppState) -> (Router<AppState>, utoipa::openapi::OpenApi) {
+    let (router, document) = open_api_router().split_for_parts();
+    let authenticate = middleware::from_fn_with_state(app.clone(), auth::authenticate);
+    (router.layer(authenticate), document)
+}
+
+/// Prints the OpenAPI document.
+pub fn print_openapi() -> Result<(), Error> {
+    println!("{}", open_api_router().into_openapi().to_pretty_json()?);
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The one connection to the cluster that all requests share, and that comes back by itself.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rados::{Conn, ErrorKind, IoCtx};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{self, Instant};
+
+use crate::config::Settings;
+use crate::problem::Problem;
+
+/// How long to wait after a first, and at most after any, connect that failed.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// The connection to the cluster.
+#[derive(Clone)]
+pub struct Ceph {
+    state: Arc<watch::Sender<State>>,
+    calls: Arc<Semaphore>,
+    deadline: Duration,
+}
+
+#[derive(Clone, Default)]
+enum State {
+    #[default]
+    Connecting,
+    Connected(Conn),
+    Failed(Arc<rados::Error>),
+}
+
+/// A pool and a namespace in it, which is empty for the default one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub pool: String,
+    pub namespace: String,
+}
+
+impl Place {
+    /// Opens it.
+    pub fn ioctx(&self, conn: &Conn) -> rados::Result<IoCtx> {
+        let ioctx = conn.ioctx(&self.pool)?;
+        match self.namespace.is_empty() {
+            true => Ok(ioctx),
+            false => ioctx.with_namespace(&self.namespace),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace.as_str() {
+            "" => write!(f, "{}", self.pool),
+            namespace => write!(f, "{}/{namespace}", self.pool),
+        }
+    }
+}
+
+impl Ceph {
+    /// Begins to connect, and goes on until there is a connection. To be called in the runtime.
+    pub fn start(settings: &Settings) -> Self {
+        let mut builder = Conn::builder()
+            .id(&settings.ceph_id)
+            .mount_timeout(settings.deadline)
+            .mon_timeout(settings.ceph_timeout)
+            .osd_timeout(settings.ceph_timeout);
+        builder = match &settings.ceph_conf {
+            Some(path) => builder.config_file(path),
+            None => builder.default_config_file(),
+        };
+        let this = Self {
+            state: Arc::default(),
+            calls: Arc::new(Semaphore::new(settings.max_calls as usize)),
+            deadline: settings.deadline,
+        };
+        tokio::spawn(keep_connected(builder, Arc::clone(&this.state)));
+        this
+    }
+
+    /// The connection; waits for the first one, at most until the deadline.
+    pub async fn conn(&self) -> Result<Conn, Problem> {
+        self.conn_until(Instant::now() + self.deadline).await
+    }
+
+    async fn conn_until(&self, end: Instant) -> Result<Conn, Problem> {
+        let mut changes = self.state.subscribe();
+        let known = changes.wait_for(|state| !matches!(state, State::Connecting));
+        let connecting = "the service is still connecting";
+        match time::timeout_at(end, known).await {
+            Ok(Ok(state)) => match &*state {
+                State::Connected(conn) => Ok(conn.clone()),
+                State::Failed(error) => Err(Problem::not_connected(error.to_string())),
+                State::Connecting => Err(Problem::not_connected(connecting)),
+            },
+            _ => Err(Problem::not_connected(connecting)),
+        }
+    }
+
+    /// Runs a call that blocks, and answers within the deadline, by then that the cluster did not. The call
+    /// goes on nevertheless, until Ceph's own timeout.
+    pub async fn call<T, F>(&self, call: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Conn) -> Result<T, Problem> + Send + 'static,
+    {
+        self.call_within(self.deadline, call).await
+    }
+
+    /// [`call`](Self::call) with another deadline.
+    pub async fn call_within<T, F>(&self, deadline: Duration, call: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Conn) -> Result<T, Problem> + Send + 'static,
+    {
+        let end = Instant::now() + deadline;
+        let late = |_| Problem::no_answer(deadline);
+        let conn = self.conn_until(end).await?;
+        let permit = Arc::clone(&self.calls).acquire_owned();
+        let permit = time::timeout_at(end, permit).await.map_err(late)?;
+        let answer = rados::blocking(move || {
+            let _permit = permit;
+            call(&conn)
+        });
+        let answer = time::timeout_at(end, answer).await.map_err(late)?;
+        answer.inspect_err(|problem| self.look_at(problem))
+    }
+
+    /// [`call`](Self::call) on a pool.
+    pub async fn in_pool<T, F>(&self, place: &Place, call: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&IoCtx) -> Result<T, Problem> + Send + 'static,
+    {
+        let place = place.clone();
+        self.call(move |conn| call(&place.ioctx(conn)?)).await
+    }
+
+    /// Connects anew if the problem is that the connection is of no more use.
+    pub fn look_at(&self, problem: &Problem) {
+        if problem.kind() == Some(ErrorKind::Blocklisted) {
+            tracing::warn!("the cluster has fenced this client off; connecting anew");
+            self.state.send_if_modified(|state| {
+                let connected = matches!(state, State::Connected(_));
+                if connected {
+                    *state = State::Connecting;
+                }
+                connected
+            });
+        }
+    }
+}
+
+async fn keep_connected(builder: rados::ConnBuilder, state: Arc<watch::Sender<State>>) {
+    let mut changes = state.subscribe();
+    let mut pause = RETRY.0;
+    loop {
+        let attempt = builder.clone();
+        match rados::blocking(move || attempt.connect()).await {
+            Ok(conn) => {
+                tracing::info!("connected to the cluster");
+                state.send_replace(State::Connected(conn));
+                pause = RETRY.0;
+                let lost = |state: &State| !matches!(state, State::Connected(_));
+                if changes.wait_for(lost).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection to the cluster; trying again in {pause:?}");
+                state.send_replace(State::Failed(Arc::new(error)));
+                time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY.1);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Whether the service is alive, and whether the cluster answers it.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+
+use crate::app::AppState;
+use crate::problem::Result;
+
+/// How long the cluster may take to answer.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+}
+
+async fn ready(State(app): State<AppState>) -> Result<&'static str> {
+    let deadline = DEADLINE.min(app.settings.deadline);
+    let ask = app
+        .ceph
+        .call_within(deadline, |conn| Ok(conn.wait_for_latest_osdmap()?));
+    ask.await.map(|()| "ok\n")
+}

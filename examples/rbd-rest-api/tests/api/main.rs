@@ -1,0 +1,6 @@
+//! The service on a real cluster, by HTTP.
+#![forbid(unsafe_code)]
+
+mod common;
+
+mod pools;
