@@ -1,7 +1,11 @@
 //! The API, version 1.
 
+mod clones;
+mod images;
 mod list;
+mod operations;
 mod pools;
+mod snapshots;
 
 use axum::{Router, middleware};
 use utoipa::OpenApi;
@@ -48,8 +52,14 @@ impl utoipa::Modify for Bearer {
 }
 
 fn open_api_router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .nest("/api/v1", OpenApiRouter::new().merge(pools::router()))
+    let all = OpenApiRouter::new()
+        .merge(clones::router())
+        .merge(images::router())
+        .merge(operations::router())
+        .merge(operations::streaming())
+        .merge(pools::router())
+        .merge(snapshots::router());
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", all)
 }
 
 /// The API and the document that describes it.

@@ -3,4 +3,7 @@
 
 mod common;
 
+mod clones;
+mod operations;
 mod pools;
+mod snapshots;
