@@ -66,6 +66,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     if let Ok(end) = shut_down.await {
         app.operations.end(end).await;
     }
+    app.ceph.close().await;
     tracing::info!("ended");
     Ok(())
 }
