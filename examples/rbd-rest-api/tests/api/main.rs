@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod common;
+mod raw;
 
 mod pools;
+mod security;
+mod shutdown;
