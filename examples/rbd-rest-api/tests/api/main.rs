@@ -4,6 +4,8 @@
 mod common;
 mod raw;
 
+mod faults;
 mod pools;
+mod reload;
 mod security;
 mod shutdown;
