@@ -760,6 +760,7 @@ async function imagesView(parts, query, signal) {
     page = to;
     remember(parts, inPlace(place, { filter, page: page > 1 ? page : "" }));
     draw();
+    if (body.getBoundingClientRect().top < 0) body.scrollIntoView();
   };
 
   // The first names are shown at once; the rest comes while they are looked at.
