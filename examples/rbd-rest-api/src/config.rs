@@ -132,8 +132,8 @@ pub struct Settings {
     pub client_timeout: Duration,
 
     /// How long a connection stays open between two requests
-    #[arg(long, env = "RBD_REST_API_IDLE_TIMEOUT", default_value = "75", value_name = "SECONDS", value_parser = seconds)]
-    pub idle_timeout: Duration,
+    #[arg(long, env = "RBD_REST_API_KEEP_ALIVE", default_value = "75", value_name = "SECONDS", value_parser = seconds)]
+    pub keep_alive: Duration,
 
     /// How long requests in flight may go on after SIGTERM
     #[arg(long, env = "RBD_REST_API_GRACE", default_value = "25", value_name = "SECONDS", value_parser = seconds)]
@@ -197,7 +197,7 @@ impl Settings {
             deadline: new.deadline,
             drain: new.drain,
             grace: new.grace,
-            idle_timeout: new.idle_timeout,
+            keep_alive: new.keep_alive,
             log: new.log,
             max_requests: new.max_requests,
             max_streams: new.max_streams,

@@ -249,7 +249,7 @@ impl Connection {
 
     fn until_next_look(&self) -> Duration {
         let settings = self.app.settings.load();
-        let shortest = settings.client_timeout.min(settings.idle_timeout);
+        let shortest = settings.client_timeout.min(settings.keep_alive);
         (shortest / 4).clamp(Duration::from_millis(20), Duration::from_secs(1))
     }
 
@@ -259,7 +259,7 @@ impl Connection {
         match phase {
             Phase::Head => since > settings.client_timeout,
             Phase::Idle if self.places.available_permits() == 0 => since > SHORT_IDLE,
-            Phase::Idle => since > settings.idle_timeout,
+            Phase::Idle => since > settings.keep_alive,
             Phase::Busy => false,
         }
     }

@@ -12,6 +12,8 @@ mod ceph;
 mod config;
 mod extract;
 mod health;
+mod hex;
+mod idempotency;
 mod limits;
 mod listener;
 mod metrics;

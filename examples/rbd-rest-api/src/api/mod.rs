@@ -1,7 +1,12 @@
 //! The API, version 1.
 
+mod image_create;
+mod image_list;
+mod images;
 mod list;
+mod namespaces;
 mod pools;
+mod trash;
 
 use axum::{Router, middleware};
 use utoipa::OpenApi;
@@ -14,6 +19,7 @@ use crate::config::Error;
 use crate::limits;
 use crate::problem::Problem;
 
+pub use images::Image;
 pub use list::List;
 
 #[derive(OpenApi)]
@@ -50,7 +56,13 @@ impl utoipa::Modify for Bearer {
 
 /// What is answered at once.
 fn requests() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(pools::router())
+    OpenApiRouter::new()
+        .merge(image_create::router())
+        .merge(image_list::router())
+        .merge(images::router())
+        .merge(namespaces::router())
+        .merge(pools::router())
+        .merge(trash::router())
 }
 
 /// Uploads, downloads and whatever else takes the time it takes.

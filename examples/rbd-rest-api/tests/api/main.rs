@@ -5,7 +5,11 @@ mod common;
 mod raw;
 
 mod faults;
+mod idempotency;
+mod images;
+mod namespaces;
 mod pools;
 mod reload;
 mod security;
 mod shutdown;
+mod trash;

@@ -352,7 +352,7 @@ fn slow_and_idle_clients_are_let_go() {
         "--insecure-no-auth",
         "--client-timeout",
         "0.3",
-        "--idle-timeout",
+        "--keep-alive",
         "0.6",
     ];
     let service = Service::start_with(&args);
