@@ -7,6 +7,7 @@ use crate::ceph::Ceph;
 use crate::config::Settings;
 use crate::metrics::Metrics;
 use crate::operations::Operations;
+use crate::transfers::Transfers;
 
 /// The service's state.
 pub struct App {
@@ -15,6 +16,7 @@ pub struct App {
     pub tokens: Tokens,
     pub operations: Operations,
     pub metrics: Metrics,
+    pub transfers: Transfers,
 }
 
 /// It, as the functions of requests get it.

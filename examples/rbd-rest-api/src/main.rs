@@ -15,7 +15,9 @@ mod names;
 mod operations;
 mod problem;
 mod quantity;
+mod range;
 mod server;
+mod transfers;
 mod ui;
 
 use std::process::ExitCode;

@@ -20,6 +20,7 @@ use crate::config::{Error, Settings};
 use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::problem::Problem;
+use crate::transfers::Transfers;
 use crate::{api, health, metrics, ui};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight.
@@ -35,6 +36,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         tokens,
         operations: Operations::default(),
         metrics: Metrics::default(),
+        transfers: Transfers::new(&settings),
         settings: settings.clone(),
     });
     let handle = Handle::new();

@@ -1,5 +1,8 @@
 //! The API, version 1.
 
+mod data;
+mod diff;
+mod images;
 mod list;
 mod pools;
 
@@ -48,8 +51,12 @@ impl utoipa::Modify for Bearer {
 }
 
 fn open_api_router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .nest("/api/v1", OpenApiRouter::new().merge(pools::router()))
+    let routes = OpenApiRouter::new()
+        .merge(data::router())
+        .merge(diff::router())
+        .merge(images::router())
+        .merge(pools::router());
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", routes)
 }
 
 /// The API and the document that describes it.
