@@ -23,6 +23,9 @@ pub const CHUNK: u32 = 1 << 20;
 const IN_FLIGHT: usize = 96 << 20;
 /// How much is handed to a connection at once: who takes less than this in the idle time is cut off.
 const PIECE: usize = 64 << 10;
+/// How much is read at most of a body that nobody wants, and for how long.
+const DISCARDED: usize = 64 << 20;
+const DISCARDING: Duration = Duration::from_secs(2);
 
 /// The transfers that go on.
 pub struct Transfers {
@@ -111,6 +114,21 @@ impl Intake {
         }
     }
 
+    /// Reads and forgets some of what is still to come, while the request is answered that it is refused: a client
+    /// that goes on sending to a closed connection would not see the answer.
+    pub fn discard(mut self) {
+        let discard = async move {
+            let mut left = DISCARDED;
+            while let Ok(Some(bytes)) = self.next().await {
+                match left.checked_sub(bytes.len()) {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+            }
+        };
+        tokio::spawn(timeout(DISCARDING, discard));
+    }
+
     /// For threads that block.
     pub fn into_reader(self) -> IntakeReader {
         IntakeReader {
@@ -131,6 +149,13 @@ pub struct IntakeReader {
     intake: Intake,
     rest: Bytes,
     runtime: Handle,
+}
+
+impl IntakeReader {
+    /// What has not been read.
+    pub fn into_intake(self) -> Intake {
+        self.intake
+    }
 }
 
 impl Read for IntakeReader {

@@ -173,6 +173,7 @@ async fn put(
 ) -> Result<StatusCode> {
     let (part, told) = place_of(&headers)?;
     let transfer = app.transfers.begin()?;
+    let mut intake = transfer.intake(body);
     let (end, place) = (part.end, path.place(query.namespace));
     let image = app.ceph.in_pool(&place, move |ioctx| {
         let image = Image::open(ioctx, &path.image)?;
@@ -189,11 +190,19 @@ async fn put(
         image.close()?;
         Err(Problem::invalid(detail))
     });
-    let image = image.await?;
+    let image = match image.await {
+        Ok(image) => image,
+        Err(problem) => {
+            intake.discard();
+            return Err(problem);
+        }
+    };
     // It ends in order when the client has gone and this is dropped.
     let upload = tokio::spawn(async move {
-        let mut intake = transfer.intake(body);
         let uploaded = upload(&image, part, &transfer, &mut intake).await;
+        if uploaded.is_err() {
+            intake.discard();
+        }
         let closed = image.aio_close().await;
         uploaded.and(closed.map_err(Problem::from))
     });

@@ -145,7 +145,14 @@ async fn import(
     let image = app
         .ceph
         .in_pool(&place, move |ioctx| Ok(Image::open(ioctx, &path.image)?));
-    let image = image.await?;
+    let intake = transfer.intake(body);
+    let image = match image.await {
+        Ok(image) => image,
+        Err(problem) => {
+            intake.discard();
+            return Err(problem);
+        }
+    };
     let shrink = match query.allow_shrink {
         true => Shrink::Allow,
         false => Shrink::Deny,
@@ -153,10 +160,13 @@ async fn import(
     let how = ImportDiff::new()
         .shrink(shrink)
         .depth(transfer.depth(PIECE));
-    let reader = io::BufReader::new(transfer.intake(body).into_reader());
+    let mut reader = io::BufReader::new(intake.into_reader());
     // It goes on to its end when the client has gone and this is dropped.
     let imported = rados::blocking(move || {
-        let imported = how.import(&image, reader);
+        let imported = how.import(&image, &mut reader);
+        if imported.is_err() {
+            reader.into_inner().into_intake().discard();
+        }
         let closed = image.close();
         drop(transfer);
         closed.and(imported)

@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod common;
+mod transfer;
 
+mod data;
+mod diff;
 mod pools;
