@@ -1,5 +1,7 @@
 //! The API, version 1.
 
+mod data;
+mod diff;
 mod image_create;
 mod image_list;
 mod images;
@@ -68,6 +70,8 @@ fn requests() -> OpenApiRouter<AppState> {
 /// Uploads, downloads and whatever else takes the time it takes.
 fn streaming() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(data::router())
+        .merge(diff::router())
 }
 
 fn nested(

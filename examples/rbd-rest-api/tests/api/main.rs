@@ -8,6 +8,10 @@ mod faults;
 mod idempotency;
 mod images;
 mod namespaces;
+mod transfer;
+
+mod data;
+mod diff;
 mod pools;
 mod reload;
 mod security;
