@@ -5,22 +5,23 @@
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::app::AppState;
 use crate::config::{Error, Settings};
+use crate::hex;
 use crate::problem::Problem;
 
 /// What a token may do; each role may do what those before it may.
@@ -53,12 +54,8 @@ struct Token {
     hash: Hash,
 }
 
-/// The tokens that are known.
-pub struct Tokens {
-    /// Nothing: everybody may do everything.
-    file: Option<PathBuf>,
-    known: ArcSwap<Vec<Token>>,
-}
+/// The tokens that are known; none: everybody may do everything.
+pub struct Tokens(ArcSwapOption<Vec<Token>>);
 
 /// Who makes a request.
 #[derive(Debug, Clone)]
@@ -70,37 +67,34 @@ pub struct Caller {
 impl Tokens {
     /// Reads the file of tokens, if one is set or needed.
     pub fn load(settings: &Settings) -> Result<Self, Error> {
-        let this = Self {
-            file: settings.tokens.clone(),
-            known: ArcSwap::default(),
-        };
-        if this.file.is_none() && !settings.insecure_no_auth {
+        if settings.tokens.is_none() && !settings.insecure_no_auth {
             return Err(
                 "no tokens are known: name their file with --tokens, or let everybody do \
                  everything with --insecure-no-auth"
                     .into(),
             );
         }
-        this.reload()?;
+        let this = Self(ArcSwapOption::empty());
+        this.reload(settings)?;
         Ok(this)
     }
 
     /// Reads the file again; if that fails, what was known stays.
-    pub fn reload(&self) -> Result<(), Error> {
-        if let Some(path) = &self.file {
-            self.known.store(Arc::new(read(path)?));
+    pub fn reload(&self, settings: &Settings) -> Result<(), Error> {
+        if let Some(path) = &settings.tokens {
+            self.0.store(Some(Arc::new(read(path)?)));
         }
         Ok(())
     }
 
     /// Whose token the request bears.
     fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        if self.file.is_none() {
+        let Some(known) = &*self.0.load() else {
             return Ok(Caller {
                 name: "everybody".into(),
                 role: Role::Admin,
             });
-        }
+        };
         let unauthorized = |detail| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
         let given = headers
             .get(header::AUTHORIZATION)
@@ -116,7 +110,6 @@ impl Tokens {
             ));
         }
         let hash: Hash = Sha256::digest(token.trim()).into();
-        let known = self.known.load();
         // All are looked at, in constant time each.
         let found = known.iter().fold(None, |found, token| {
             let same: bool = token.hash.ct_eq(&hash).into();
@@ -142,9 +135,16 @@ pub async fn authenticate(
         Method::GET | Method::HEAD | Method::OPTIONS => Role::Read,
         _ => Role::Write,
     };
-    caller.must_be(needed)?;
-    request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    let mut response = match caller.must_be(needed) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller.clone());
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    // For the log.
+    response.extensions_mut().insert(caller);
+    Ok(response)
 }
 
 impl Caller {
@@ -209,18 +209,7 @@ impl FromStr for Token {
 }
 
 fn from_hex(text: &str) -> Option<Hash> {
-    let mut hash = Hash::default();
-    if text.len() != 2 * hash.len() || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (n, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).ok()?;
-    }
-    Some(hash)
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::decode(text)?.try_into().ok()
 }
 
 /// Prints a new token, and its line for the file.
@@ -233,11 +222,11 @@ pub fn print_new_token(name: &str, role: Role) -> Result<(), Error> {
     source
         .fill(&mut random)
         .map_err(|_| "the system has no random numbers")?;
-    let token = to_hex(&random);
+    let token = hex::encode(random);
     eprintln!("The token, which is not shown again:");
     println!("{token}");
     eprintln!("Its line for the file of tokens:");
-    println!("{name} {role} {}", to_hex(&Sha256::digest(&token)));
+    println!("{name} {role} {}", hex::encode(Sha256::digest(&token)));
     Ok(())
 }
 

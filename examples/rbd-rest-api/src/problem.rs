@@ -43,6 +43,9 @@ pub struct Problem {
     operation: Option<Box<str>>,
     #[serde(skip)]
     kind: Option<ErrorKind>,
+    /// It may come right by itself, though its status does not say so.
+    #[serde(skip)]
+    passing: bool,
 }
 
 /// What functions of requests answer.
@@ -60,6 +63,7 @@ impl Problem {
             errno_name: None,
             operation: None,
             kind: None,
+            passing: false,
         }
     }
 
@@ -104,6 +108,14 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "service-ended", detail)
     }
 
+    /// Another request is about to do it.
+    pub fn in_progress(detail: impl Into<String>) -> Self {
+        Self {
+            passing: true,
+            ..Self::conflict("in-progress", detail)
+        }
+    }
+
     /// There is no connection to the cluster.
     pub fn not_connected(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-connected", detail)
@@ -115,6 +127,18 @@ impl Problem {
             "the cluster has not answered within {deadline:?}; what was asked for may still be done"
         );
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-answer", detail)
+    }
+
+    /// The same, with more in its text.
+    #[must_use]
+    pub fn with(mut self, more: impl std::fmt::Display) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
+    /// What failed and why.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub fn status(&self) -> StatusCode {
@@ -164,7 +188,11 @@ impl fmt::Display for Problem {
 
 impl From<rados::Error> for Problem {
     fn from(error: rados::Error) -> Self {
-        let (status, name) = status_of(error.kind());
+        let (status, name) = match error.errno().name() {
+            // Of an image that is in a group.
+            Some("EMLINK") => (StatusCode::CONFLICT, "busy"),
+            _ => status_of(error.kind()),
+        };
         Self {
             title: error.kind().to_string(),
             errno: Some(error.errno().raw()),
@@ -182,19 +210,21 @@ impl IntoResponse for Problem {
         if status.is_server_error() {
             tracing::warn!(status = self.status, "{}", self.detail);
         }
+        let unavailable = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        let again = self.passing || unavailable.contains(&status);
         let mut response = (status, axum::Json(self)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-            }
-            StatusCode::UNAUTHORIZED => {
-                let scheme = HeaderValue::from_static("Bearer");
-                headers.insert(header::WWW_AUTHENTICATE, scheme);
-            }
-            _ => {}
+        if again {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }
@@ -273,6 +303,8 @@ mod tests {
     #[test]
     fn only_what_may_come_right_is_to_be_tried_again() {
         let response = Problem::not_connected("x").into_response();
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+        let response = Problem::in_progress("x").into_response();
         assert!(response.headers().contains_key(header::RETRY_AFTER));
         let response = Problem::not_found("x").into_response();
         assert!(!response.headers().contains_key(header::RETRY_AFTER));
