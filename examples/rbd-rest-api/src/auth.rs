@@ -21,6 +21,7 @@ use subtle::ConstantTimeEq;
 
 use crate::app::AppState;
 use crate::config::{Error, Settings};
+use crate::hex;
 use crate::problem::Problem;
 
 /// What a token may do; each role may do what those before it may.
@@ -209,18 +210,7 @@ impl FromStr for Token {
 }
 
 fn from_hex(text: &str) -> Option<Hash> {
-    let mut hash = Hash::default();
-    if text.len() != 2 * hash.len() || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (n, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).ok()?;
-    }
-    Some(hash)
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::decode(text)?.try_into().ok()
 }
 
 /// Prints a new token, and its line for the file.
@@ -233,11 +223,11 @@ pub fn print_new_token(name: &str, role: Role) -> Result<(), Error> {
     source
         .fill(&mut random)
         .map_err(|_| "the system has no random numbers")?;
-    let token = to_hex(&random);
+    let token = hex::encode(random);
     eprintln!("The token, which is not shown again:");
     println!("{token}");
     eprintln!("Its line for the file of tokens:");
-    println!("{name} {role} {}", to_hex(&Sha256::digest(&token)));
+    println!("{name} {role} {}", hex::encode(Sha256::digest(&token)));
     Ok(())
 }
 

@@ -10,6 +10,8 @@ mod ceph;
 mod config;
 mod extract;
 mod health;
+mod hex;
+mod idempotency;
 mod metrics;
 mod names;
 mod operations;

@@ -1,5 +1,6 @@
 //! Names in paths, queries and bodies, checked where they come in.
 
+use std::fmt;
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
@@ -37,11 +38,29 @@ impl TryFrom<String> for Name {
     }
 }
 
+impl Name {
+    /// As it stands in a URL.
+    pub fn in_url(&self) -> String {
+        let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+        let bytes = self.bytes().map(|c| match plain(c) {
+            true => char::from(c).to_string(),
+            false => format!("%{c:02X}"),
+        });
+        bytes.collect()
+    }
+}
+
 impl Deref for Name {
     type Target = str;
 
     fn deref(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -72,5 +91,11 @@ mod tests {
         for name in ["disk1", "kubernetes-dynamic-pvc-1", "a b", "Größe", "..."] {
             assert_eq!(&*Name::try_from(name.to_owned()).unwrap(), name);
         }
+    }
+
+    #[test]
+    fn a_url_keeps_a_name_as_it_is() {
+        let name = Name::try_from("a-1 \u{f6}?&%".to_owned()).unwrap();
+        assert_eq!(name.in_url(), "a-1%20%C3%B6%3F%26%25");
     }
 }

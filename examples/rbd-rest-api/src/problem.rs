@@ -42,6 +42,9 @@ pub struct Problem {
     operation: Option<&'static str>,
     #[serde(skip)]
     kind: Option<ErrorKind>,
+    /// It may come right by itself, though its status does not say so.
+    #[serde(skip)]
+    passing: bool,
 }
 
 /// What functions of requests answer.
@@ -59,6 +62,7 @@ impl Problem {
             errno_name: None,
             operation: None,
             kind: None,
+            passing: false,
         }
     }
 
@@ -75,6 +79,14 @@ impl Problem {
     /// It cannot be done as things are.
     pub fn conflict(name: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, name, detail)
+    }
+
+    /// Another request is about to do it.
+    pub fn in_progress(detail: impl Into<String>) -> Self {
+        Self {
+            passing: true,
+            ..Self::conflict("in-progress", detail)
+        }
     }
 
     /// There is no connection to the cluster.
@@ -131,7 +143,11 @@ fn status_of(kind: ErrorKind) -> (StatusCode, &'static str) {
 
 impl From<rados::Error> for Problem {
     fn from(error: rados::Error) -> Self {
-        let (status, name) = status_of(error.kind());
+        let (status, name) = match error.errno().name() {
+            // Of an image that is in a group.
+            Some("EMLINK") => (StatusCode::CONFLICT, "busy"),
+            _ => status_of(error.kind()),
+        };
         Self {
             title: error.kind().to_string(),
             errno: Some(error.errno().raw()),
@@ -149,19 +165,17 @@ impl IntoResponse for Problem {
         if status.is_server_error() {
             tracing::warn!(status = self.status, "{}", self.detail);
         }
+        let again = self.passing || status == StatusCode::SERVICE_UNAVAILABLE;
         let mut response = (status, axum::Json(self)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-            }
-            StatusCode::UNAUTHORIZED => {
-                let scheme = HeaderValue::from_static("Bearer");
-                headers.insert(header::WWW_AUTHENTICATE, scheme);
-            }
-            _ => {}
+        if again {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }
@@ -240,6 +254,8 @@ mod tests {
     #[test]
     fn only_what_may_come_right_is_to_be_tried_again() {
         let response = Problem::not_connected("x").into_response();
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+        let response = Problem::in_progress("x").into_response();
         assert!(response.headers().contains_key(header::RETRY_AFTER));
         let response = Problem::not_found("x").into_response();
         assert!(!response.headers().contains_key(header::RETRY_AFTER));

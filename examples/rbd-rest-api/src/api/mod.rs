@@ -1,7 +1,12 @@
 //! The API, version 1.
 
+mod image_create;
+mod image_list;
+mod images;
 mod list;
+mod namespaces;
 mod pools;
+mod trash;
 
 use axum::{Router, middleware};
 use utoipa::OpenApi;
@@ -13,6 +18,7 @@ use crate::auth;
 use crate::config::Error;
 use crate::problem::Problem;
 
+pub use images::Image;
 pub use list::List;
 
 #[derive(OpenApi)]
@@ -48,8 +54,14 @@ impl utoipa::Modify for Bearer {
 }
 
 fn open_api_router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .nest("/api/v1", OpenApiRouter::new().merge(pools::router()))
+    let v1 = OpenApiRouter::new()
+        .merge(image_create::router())
+        .merge(image_list::router())
+        .merge(images::router())
+        .merge(namespaces::router())
+        .merge(pools::router())
+        .merge(trash::router());
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)
 }
 
 /// The API and the document that describes it.

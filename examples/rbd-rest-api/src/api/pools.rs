@@ -79,13 +79,14 @@ struct NewPool {
 /// The pool in a path.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct PoolParts {
+pub struct PoolParts {
     /// The pool's name.
-    pool: Name,
+    pub pool: Name,
 }
 
 impl PoolParts {
-    fn place(self) -> Place {
+    /// The pool, and no namespace of it.
+    pub fn place(self) -> Place {
         Place {
             pool: self.pool.into(),
             namespace: String::new(),

@@ -3,4 +3,8 @@
 
 mod common;
 
+mod idempotency;
+mod images;
+mod namespaces;
 mod pools;
+mod trash;
