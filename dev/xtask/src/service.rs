@@ -161,7 +161,10 @@ struct Running {
 impl Running {
     /// Starts it for everybody on a cluster, and waits until it listens.
     fn start(program: &Path, cluster: &TestCluster, listen: &str) -> Result<Self> {
-        let mut child = Command::new(program)
+        // It ends with this process, however that ends.
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM"])
+            .arg(program)
             .args(["--insecure-no-auth", "--allow-pool-delete"])
             .args([OsStr::new("--ceph-conf"), cluster.conf_path().as_os_str()])
             .args(["--listen", listen])

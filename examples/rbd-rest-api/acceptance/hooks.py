@@ -4,6 +4,8 @@ What it makes up seldom exists, so that most requests would be answered with 404
 pool of another test, is not for it to delete.
 """
 
+import atexit
+import collections
 import os
 import re
 import threading
@@ -33,7 +35,7 @@ def pick(names, made_up):
 
 
 def is_name(value):
-    return isinstance(value, str) and re.fullmatch(r"[^/@\x00-\x1f\x7f-\x9f]{1,50}", value)
+    return isinstance(value, str) and re.fullmatch(r"[^/@\x00-\x1f\x7f-\x9f]{1,200}", value)
 
 
 def small(size):
@@ -96,8 +98,21 @@ def before_call(context, case, kwargs):
         keep_small(path, case.body)
 
 
+# How often each operation was answered with each status; written to the file SCHEMATHESIS_ANSWERS.
+_answers = collections.Counter()
+
+
+@atexit.register
+def write_answers():
+    with open(os.environ["SCHEMATHESIS_ANSWERS"], "w") as file:
+        for (operation, status), times in sorted(_answers.items()):
+            print(operation, status, times, sep="\t", file=file)
+
+
 @schemathesis.hook
 def after_call(context, case, response):
+    with _lock:
+        _answers[case.operation.label, response.status_code] += 1
     if response.status_code not in (200, 202):
         return
     path = case.operation.path

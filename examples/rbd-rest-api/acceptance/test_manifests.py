@@ -167,8 +167,7 @@ def test_the_probes_are_answered(container, service):
 
 def test_the_pod_ends_after_the_service(pod, container):
     (grace,) = [variable["value"] for variable in container["env"] if variable["name"] == "RBD_REST_API_GRACE"]
-    sleeps = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod["terminationGracePeriodSeconds"] > int(grace) + sleeps
+    assert pod["terminationGracePeriodSeconds"] > int(grace)
 
 
 def test_the_secrets_and_paths_agree(pod, container):
