@@ -208,12 +208,15 @@ function gauge(figures, parts, title) {
 
 const percent = (share) => (share > 0 && share < 0.01 ? "<1 %" : `${Math.floor(100 * share)} %`);
 
-function usageGauge(usage) {
-  const share = usage.provisioned_bytes ? usage.used_bytes / usage.provisioned_bytes : 0;
+/** What an image takes: itself and its snapshots, of its size. */
+function usageGauge({ provisioned_bytes, used_bytes, total_used_bytes }) {
+  const snapshots = total_used_bytes - used_bytes;
+  const whole = Math.max(provisioned_bytes, total_used_bytes) || 1;
+  const title = `The image has ${count.format(used_bytes)} bytes of its own, its snapshots ${count.format(snapshots)}; its size is ${count.format(provisioned_bytes)}`;
   return gauge(
-    [`${sizeText(usage.used_bytes)} of ${sizeText(usage.provisioned_bytes)}`, percent(share)],
-    [["used", share]],
-    `${count.format(usage.used_bytes)} of ${count.format(usage.provisioned_bytes)} bytes are used`,
+    [`${sizeText(total_used_bytes)} of ${sizeText(provisioned_bytes)}`, percent(total_used_bytes / (provisioned_bytes || 1))],
+    [["used", used_bytes / whole], ["snapshots", snapshots / whole]],
+    title,
   );
 }
 
@@ -760,6 +763,7 @@ async function imagesView(parts, query, signal) {
     page = to;
     remember(parts, inPlace(place, { filter, page: page > 1 ? page : "" }));
     draw();
+    if (body.getBoundingClientRect().top < 0) body.scrollIntoView();
   };
 
   // The first names are shown at once; the rest comes while they are looked at.
@@ -858,15 +862,11 @@ async function imageView(parts, query, signal) {
     signal,
     async () => {
       const usage = await get(at("usage"), options);
-      const taken = (usage.snapshots ?? []).reduce((sum, { used_bytes }) => sum + used_bytes, 0);
-      const whole = Math.max(usage.provisioned_bytes, usage.used_bytes + taken) || 1;
-      const bar = gauge(
-        [`${sizeText(usage.used_bytes)} of ${sizeText(usage.provisioned_bytes)} used`, percent(usage.used_bytes / (usage.provisioned_bytes || 1))],
-        [["used", usage.used_bytes / whole], ["snapshots", taken / whole]],
-        `${count.format(usage.used_bytes)} of ${count.format(usage.provisioned_bytes)} bytes are used`,
-      );
-      used.replaceWith(bar, taken > 0 ? h("p", { class: "muted small" }, h("span", { class: "legend" }), "the image ", h("span", { class: "legend snapshots" }), `its snapshots: ${sizeText(taken)} more`) : "");
-      for (const { name: snapshot, used_bytes } of usage.snapshots ?? []) if (rows.has(snapshot)) fill(rows.get(snapshot), 2, size(used_bytes));
+      const taken = usage.total_used_bytes - usage.used_bytes;
+      const legend = (kind, text, bytes) => [h("span", { class: `legend ${kind}` }), `${text} `, size(bytes)];
+      const key = taken > 0 && h("p", { class: "muted small" }, legend("", "the image's own", usage.used_bytes), legend("snapshots", "its snapshots'", taken));
+      used.replaceWith(usageGauge(usage), key || "");
+      for (const { name: snapshot, used_bytes } of usage.snapshots) if (rows.has(snapshot)) fill(rows.get(snapshot), 2, size(used_bytes));
     },
     (problem) => used.replaceChildren(unavailable(problem)),
   );
@@ -1079,7 +1079,7 @@ async function trashView(parts, query, signal) {
       button(`destroy-${entry.id}`, "Remove for good", () => destroy(place, base, entry), "slim danger"),
     ];
     for (const action of actions) action.setAttribute("aria-label", `${action.textContent} ${entry.name}`);
-    return row(TRASH_COLUMNS, [entry.name, h("span", { class: "mono" }, entry.id), ago(entry.deleted), ago(entry.kept_until), h("div", { class: "actions" }, actions)]);
+    return row(TRASH_COLUMNS, [entry.name, h("span", { class: "mono" }, entry.id), ago(entry.deleted_at), entry.deferment_end > entry.deleted_at ? ago(entry.deferment_end) : "–", h("div", { class: "actions" }, actions)]);
   });
   return [
     `Trash of ${place.pool}`,
@@ -1104,7 +1104,7 @@ function restore(place, base, entry) {
 
 function destroy(place, base, entry) {
   const typed = confirmation(entry.name);
-  const late = dateOf(entry.kept_until ?? "") > new Date();
+  const late = dateOf(entry.deferment_end) > new Date();
   openDialog({
     title: `Remove ${entry.name} for good?`,
     body: [h("p", {}, late ? "It was to be kept longer. What is in it is lost." : "What is in it is lost."), typed.node],

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rados::{Conn, ErrorKind, IoCtx};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{self, Instant};
 
-use crate::config::Settings;
+use crate::config::Live;
+use crate::limits::Gauge;
 use crate::problem::Problem;
 
 /// How long to wait after a first, and at most after any, connect that failed.
@@ -19,7 +21,31 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 pub struct Ceph {
     state: Arc<watch::Sender<State>>,
     calls: Arc<Semaphore>,
-    deadline: Duration,
+    counts: Arc<Counts>,
+    settings: Live,
+}
+
+/// What is counted.
+#[derive(Default)]
+struct Counts {
+    waiting: Gauge,
+    running: Gauge,
+    timeouts: AtomicU64,
+    connects: AtomicU64,
+}
+
+/// How things are with the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct CephStat {
+    pub connected: bool,
+    /// How often there was a new connection.
+    pub connects: u64,
+    /// Calls that wait for the connection, or for their turn.
+    pub waiting: u64,
+    /// Calls that wait for the cluster.
+    pub running: u64,
+    /// Requests that were answered because of their deadline.
+    pub timeouts: u64,
 }
 
 #[derive(Clone, Default)]
@@ -59,7 +85,8 @@ impl fmt::Display for Place {
 
 impl Ceph {
     /// Begins to connect, and goes on until there is a connection. To be called in the runtime.
-    pub fn start(settings: &Settings) -> Self {
+    pub fn start(live: &Live) -> Self {
+        let settings = live.load();
         let mut builder = Conn::builder()
             .id(&settings.ceph_id)
             .mount_timeout(settings.deadline)
@@ -75,15 +102,32 @@ impl Ceph {
         let this = Self {
             state: Arc::default(),
             calls: Arc::new(Semaphore::new(settings.max_calls as usize)),
-            deadline: settings.deadline,
+            counts: Arc::default(),
+            settings: Arc::clone(live),
         };
-        tokio::spawn(keep_connected(builder, Arc::clone(&this.state)));
+        let counts = Arc::clone(&this.counts);
+        tokio::spawn(keep_connected(builder, Arc::clone(&this.state), counts));
         this
+    }
+
+    /// How things are.
+    pub fn stat(&self) -> CephStat {
+        CephStat {
+            connected: matches!(*self.state.borrow(), State::Connected(_)),
+            connects: self.counts.connects.load(Ordering::Relaxed),
+            waiting: self.counts.waiting.get(),
+            running: self.counts.running.get(),
+            timeouts: self.counts.timeouts.load(Ordering::Relaxed),
+        }
+    }
+
+    fn deadline(&self) -> Duration {
+        self.settings.load().deadline
     }
 
     /// The connection; waits for the first one, at most until the deadline.
     pub async fn conn(&self) -> Result<Conn, Problem> {
-        self.conn_until(Instant::now() + self.deadline).await
+        self.conn_until(Instant::now() + self.deadline()).await
     }
 
     async fn conn_until(&self, end: Instant) -> Result<Conn, Problem> {
@@ -107,7 +151,7 @@ impl Ceph {
         T: Send + 'static,
         F: FnOnce(&Conn) -> Result<T, Problem> + Send + 'static,
     {
-        self.call_within(self.deadline, call).await
+        self.call_within(self.deadline(), call).await
     }
 
     /// [`call`](Self::call) with another deadline.
@@ -117,12 +161,18 @@ impl Ceph {
         F: FnOnce(&Conn) -> Result<T, Problem> + Send + 'static,
     {
         let end = Instant::now() + deadline;
-        let late = |_| Problem::no_answer(deadline);
+        let late = |_| {
+            self.counts.timeouts.fetch_add(1, Ordering::Relaxed);
+            Problem::no_answer(deadline)
+        };
+        let waiting = self.counts.waiting.count();
         let conn = self.conn_until(end).await?;
         let permit = Arc::clone(&self.calls).acquire_owned();
         let permit = time::timeout_at(end, permit).await.map_err(late)?;
+        drop(waiting);
+        let running = self.counts.running.count();
         let answer = rados::blocking(move || {
-            let _permit = permit;
+            let _until_then = (permit, running);
             call(&conn)
         });
         let answer = time::timeout_at(end, answer).await.map_err(late)?;
@@ -154,7 +204,11 @@ impl Ceph {
     }
 }
 
-async fn keep_connected(builder: rados::ConnBuilder, state: Arc<watch::Sender<State>>) {
+async fn keep_connected(
+    builder: rados::ConnBuilder,
+    state: Arc<watch::Sender<State>>,
+    counts: Arc<Counts>,
+) {
     let mut changes = state.subscribe();
     let mut pause = RETRY.0;
     loop {
@@ -162,6 +216,7 @@ async fn keep_connected(builder: rados::ConnBuilder, state: Arc<watch::Sender<St
         match rados::blocking(move || attempt.connect()).await {
             Ok(conn) => {
                 tracing::info!("connected to the cluster");
+                counts.connects.fetch_add(1, Ordering::Relaxed);
                 state.send_replace(State::Connected(conn));
                 pause = RETRY.0;
                 let lost = |state: &State| !matches!(state, State::Connected(_));

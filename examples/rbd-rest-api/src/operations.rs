@@ -217,7 +217,7 @@ impl IntoResponse for Accepted {
 }
 
 /// Unique among all processes: when, and at random.
-fn new_id() -> String {
+pub fn new_id() -> String {
     use std::hash::{BuildHasher, RandomState};
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let random = RandomState::new().hash_one(now.as_nanos());

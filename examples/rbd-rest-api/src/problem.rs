@@ -165,7 +165,11 @@ impl IntoResponse for Problem {
         if status.is_server_error() {
             tracing::warn!(status = self.status, "{}", self.detail);
         }
-        let again = self.passing || status == StatusCode::SERVICE_UNAVAILABLE;
+        let unavailable = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        let again = self.passing || unavailable.contains(&status);
         let mut response = (status, axum::Json(self)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
