@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::auth::Tokens;
 use crate::ceph::Ceph;
 use crate::config::Settings;
@@ -15,6 +17,8 @@ pub struct App {
     pub tokens: Tokens,
     pub operations: Operations,
     pub metrics: Metrics,
+    /// Whether the service has been told to end: what would go on without an end, does so then.
+    pub ending: watch::Receiver<bool>,
 }
 
 /// It, as the functions of requests get it.

@@ -9,6 +9,7 @@ mod auth;
 mod ceph;
 mod config;
 mod extract;
+mod flatten;
 mod health;
 mod hex;
 mod idempotency;
@@ -21,6 +22,7 @@ mod server;
 mod ui;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use config::{Cli, Command};
 
@@ -39,9 +41,13 @@ fn run() -> Result<(), config::Error> {
     match command {
         Some(Command::Token { name, role }) => auth::print_new_token(&name, role),
         Some(Command::Openapi) => api::print_openapi(),
-        None => tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(server::run(settings)),
+        None => {
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime.enable_all().build()?;
+            let result = runtime.block_on(server::run(settings));
+            // A call that the cluster does not answer keeps nobody from ending.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            result
+        }
     }
 }

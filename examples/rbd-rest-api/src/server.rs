@@ -8,6 +8,8 @@ use axum::http::StatusCode;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing_subscriber::EnvFilter;
@@ -30,15 +32,17 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         tracing::warn!("no tokens are asked for: everybody who reaches this may do everything");
     }
     let tls = load_tls(&settings).await?;
+    let (end, ending) = watch::channel(false);
     let app = Arc::new(App {
         ceph: Ceph::start(&settings),
         tokens,
         operations: Operations::default(),
         metrics: Metrics::default(),
+        ending,
         settings: settings.clone(),
     });
     let handle = Handle::new();
-    tokio::spawn(shut_down(handle.clone(), settings.grace));
+    let shut_down = tokio::spawn(shut_down(handle.clone(), settings.grace, end));
     let service = router(&app).into_make_service();
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listener = std::net::TcpListener::bind(settings.listen)
@@ -58,6 +62,9 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
                 .serve(service)
                 .await?
         }
+    }
+    if let Ok(end) = shut_down.await {
+        app.operations.end(end).await;
     }
     tracing::info!("ended");
     Ok(())
@@ -101,7 +108,12 @@ async fn load_tls(settings: &Settings) -> Result<Option<RustlsConfig>, Error> {
     Ok(Some(config))
 }
 
-async fn shut_down(handle: Handle<std::net::SocketAddr>, grace: Duration) {
+/// Waits for the signal; tells until when what is in flight may go on.
+async fn shut_down(
+    handle: Handle<std::net::SocketAddr>,
+    grace: Duration,
+    end: watch::Sender<bool>,
+) -> Instant {
     let mut terminate = signal(SignalKind::terminate()).expect("the runtime has signals");
     let mut interrupt = signal(SignalKind::interrupt()).expect("the runtime has signals");
     tokio::select! {
@@ -109,5 +121,7 @@ async fn shut_down(handle: Handle<std::net::SocketAddr>, grace: Duration) {
         _ = interrupt.recv() => {}
     }
     tracing::info!("ending: requests in flight may go on for {grace:?}");
+    end.send_replace(true);
     handle.graceful_shutdown(Some(grace));
+    Instant::now() + grace
 }

@@ -1,11 +1,14 @@
 //! The API, version 1.
 
+mod clones;
 mod image_create;
 mod image_list;
 mod images;
 mod list;
 mod namespaces;
+mod operations;
 mod pools;
+mod snapshots;
 mod trash;
 
 use axum::{Router, middleware};
@@ -55,11 +58,15 @@ impl utoipa::Modify for Bearer {
 
 fn open_api_router() -> OpenApiRouter<AppState> {
     let v1 = OpenApiRouter::new()
+        .merge(clones::router())
         .merge(image_create::router())
         .merge(image_list::router())
         .merge(images::router())
         .merge(namespaces::router())
+        .merge(operations::router())
+        .merge(operations::streaming())
         .merge(pools::router())
+        .merge(snapshots::router())
         .merge(trash::router());
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)
 }

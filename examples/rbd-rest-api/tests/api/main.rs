@@ -3,8 +3,11 @@
 
 mod common;
 
+mod clones;
 mod idempotency;
 mod images;
 mod namespaces;
+mod operations;
 mod pools;
+mod snapshots;
 mod trash;
