@@ -1,6 +1,6 @@
 //! Around every request: its number, the log, what is counted, and the headers of every answer.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -13,7 +13,6 @@ use crate::auth::Caller;
 use crate::body::{self, Companion};
 use crate::limits::Counted;
 use crate::listener::Peer;
-use crate::operations::new_id;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -145,4 +144,12 @@ impl Drop for Entry {
             "answered"
         );
     }
+}
+
+/// Unique among all processes: when, and at random.
+fn new_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let random = RandomState::new().hash_one(now.as_nanos());
+    format!("{:011x}{random:016x}", now.as_millis())
 }

@@ -24,14 +24,11 @@ use crate::config::{Error, Settings};
 use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
-use crate::operations::{OperationState, Operations};
+use crate::operations::Operations;
 use crate::problem::Problem;
 use crate::reload::Reloader;
 use crate::tls::Tls;
 use crate::{access, api, health, metrics, ui};
-
-/// How often to look whether operations have ended.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Has the settings' log filter hold.
 pub type SetLog = Box<dyn Fn(&Settings) -> Result<(), Error> + Send + Sync>;
@@ -69,7 +66,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     if time::timeout_at(limit, serving).await.is_err() {
         tracing::warn!("some requests have not ended within {grace:?}");
     }
-    end_operations(&app.operations, limit).await;
+    app.operations.end(limit).await;
     tracing::info!("ended");
     Ok(())
 }
@@ -87,27 +84,6 @@ fn new_app(settings: Settings, tokens: Tokens, ending: watch::Receiver<bool>) ->
         ending,
         settings,
     })
-}
-
-/// Waits for operations until half of the time that is left, then asks them to stop, and waits for that.
-async fn end_operations(operations: &Operations, limit: Instant) {
-    let half = Instant::now() + limit.duration_since(Instant::now()) / 2;
-    let mut canceled = false;
-    loop {
-        let mut running = operations.list();
-        running.retain(|operation| operation.state == OperationState::Running);
-        if running.is_empty() || Instant::now() >= limit {
-            return;
-        }
-        if !canceled && Instant::now() >= half {
-            canceled = true;
-            for operation in running {
-                tracing::warn!(kind = ?operation.kind, subject = operation.subject, "canceled");
-                operations.cancel(&operation.id);
-            }
-        }
-        time::sleep(LOOK).await;
-    }
 }
 
 fn router(app: &AppState) -> Router {

@@ -1,11 +1,14 @@
 //! The API, version 1.
 
+mod clones;
 mod image_create;
 mod image_list;
 mod images;
 mod list;
 mod namespaces;
+mod operations;
 mod pools;
+mod snapshots;
 mod trash;
 
 use axum::{Router, middleware};
@@ -57,17 +60,20 @@ impl utoipa::Modify for Bearer {
 /// What is answered at once.
 fn requests() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(clones::router())
         .merge(image_create::router())
         .merge(image_list::router())
         .merge(images::router())
         .merge(namespaces::router())
+        .merge(operations::router())
         .merge(pools::router())
+        .merge(snapshots::router())
         .merge(trash::router())
 }
 
 /// Uploads, downloads and whatever else takes the time it takes.
 fn streaming() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(operations::streaming())
 }
 
 fn nested(

@@ -4,12 +4,15 @@
 mod common;
 mod raw;
 
+mod clones;
 mod faults;
 mod idempotency;
 mod images;
 mod namespaces;
+mod operations;
 mod pools;
 mod reload;
 mod security;
 mod shutdown;
+mod snapshots;
 mod trash;
