@@ -67,6 +67,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         tracing::warn!("some requests have not ended within {grace:?}");
     }
     app.operations.end(limit).await;
+    app.ceph.close().await;
     tracing::info!("ended");
     Ok(())
 }
