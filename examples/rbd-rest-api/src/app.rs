@@ -10,6 +10,7 @@ use crate::config::Live;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::operations::Operations;
+use crate::transfers::Transfers;
 
 /// The service's state.
 pub struct App {
@@ -21,6 +22,7 @@ pub struct App {
     pub limits: Limits,
     /// Whether the service is about to end: streams that would go on for ever end when it is.
     pub ending: watch::Receiver<bool>,
+    pub transfers: Transfers,
 }
 
 /// It, as the functions of requests get it.

@@ -69,9 +69,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens it.
+    /// Opens it. What is written to it while it is full fails, where it would wait for room otherwise.
     pub fn ioctx(&self, conn: &Conn) -> rados::Result<IoCtx> {
         let ioctx = conn.ioctx(&self.pool)?;
+        let ioctx = match ioctx.with_full_try() {
+            // Ceph 14 lacks it.
+            Err(error) if error.kind() == ErrorKind::Unsupported => ioctx,
+            opened => opened?,
+        };
         match self.namespace.is_empty() {
             true => Ok(ioctx),
             false => ioctx.with_namespace(&self.namespace),

@@ -119,6 +119,14 @@ pub struct Settings {
     #[arg(long, env = "RBD_REST_API_MAX_CALLS", default_value = "64", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=500))]
     pub max_calls: u32,
 
+    /// How many uploads and downloads go on at once; further ones are refused
+    #[arg(long, env = "RBD_REST_API_MAX_TRANSFERS", default_value = "32", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=96))]
+    pub max_transfers: u32,
+
+    /// Give an upload or download up whose client has sent or taken nothing for so many seconds
+    #[arg(long, env = "RBD_REST_API_IDLE_TIMEOUT", default_value = "30", value_name = "SECONDS", value_parser = seconds)]
+    pub idle_timeout: Duration,
+
     /// How many connections are served at once; further ones wait to be accepted
     #[arg(long, env = "RBD_REST_API_MAX_CONNECTIONS", default_value = "1024", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
@@ -163,7 +171,7 @@ pub type Live = Arc<ArcSwap<Settings>>;
 type Fixed = (&'static str, fn(&Settings, &Settings) -> bool);
 
 impl Settings {
-    const FIXED: [Fixed; 10] = [
+    const FIXED: [Fixed; 12] = [
         ("listen", |a, b| a.listen == b.listen),
         ("insecure-no-auth", |a, b| {
             a.insecure_no_auth == b.insecure_no_auth
@@ -178,6 +186,8 @@ impl Settings {
         ("max-connections", |a, b| {
             a.max_connections == b.max_connections
         }),
+        ("max-transfers", |a, b| a.max_transfers == b.max_transfers),
+        ("idle-timeout", |a, b| a.idle_timeout == b.idle_timeout),
         ("log-json", |a, b| a.log_json == b.log_json),
         ("config", |a, b| a.config == b.config),
     ];

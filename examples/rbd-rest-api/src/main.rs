@@ -22,9 +22,11 @@ mod names;
 mod operations;
 mod problem;
 mod quantity;
+mod range;
 mod reload;
 mod server;
 mod tls;
+mod transfers;
 mod ui;
 
 use std::process::ExitCode;

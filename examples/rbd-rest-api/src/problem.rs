@@ -129,6 +129,18 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-answer", detail)
     }
 
+    /// The same, with more in its text.
+    #[must_use]
+    pub fn with(mut self, more: impl std::fmt::Display) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
+    /// What failed and why.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

@@ -28,6 +28,7 @@ use crate::operations::Operations;
 use crate::problem::Problem;
 use crate::reload::Reloader;
 use crate::tls::Tls;
+use crate::transfers::Transfers;
 use crate::{access, api, health, metrics, ui};
 
 /// Has the settings' log filter hold.
@@ -73,6 +74,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
 }
 
 fn new_app(settings: Settings, tokens: Tokens, ending: watch::Receiver<bool>) -> AppState {
+    let transfers = Transfers::new(&settings);
     let settings = Arc::new(ArcSwap::from_pointee(settings));
     let ceph = Ceph::start(&settings);
     let (operations, limits) = (Operations::default(), Limits::default());
@@ -82,6 +84,7 @@ fn new_app(settings: Settings, tokens: Tokens, ending: watch::Receiver<bool>) ->
         tokens,
         operations,
         limits,
+        transfers,
         ending,
         settings,
     })
@@ -133,5 +136,46 @@ fn filter(settings: &Settings) -> Result<EnvFilter, Error> {
     match &settings.log {
         Some(text) => EnvFilter::try_new(text).map_err(|error| format!("log: {error}").into()),
         None => Ok(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::extract::Request;
+    use axum::routing::get;
+    use clap::Parser;
+    use tower::ServiceExt;
+
+    use crate::config::Cli;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_counted() {
+        // There is no cluster, and none is needed.
+        let args = [
+            "x",
+            "--insecure-no-auth",
+            "--ceph-conf",
+            "/dev/null",
+            "--deadline",
+            "0.1",
+        ];
+        let settings = Cli::parse_from(args).settings;
+        let tokens = Tokens::load(&settings).unwrap();
+        let app = new_app(settings, tokens, watch::channel(false).1);
+        let routes = Router::new().route("/fault", get(async || -> () { panic!("a secret") }));
+        let service = surrounded(routes, &app);
+        let request = Request::get("/fault").body(Body::empty()).unwrap();
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains("fault") && !text.contains("secret"), "{text}");
+        assert_eq!(app.metrics.in_flight.get(), 0);
     }
 }

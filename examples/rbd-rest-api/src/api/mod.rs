@@ -1,6 +1,8 @@
 //! The API, version 1.
 
 mod clones;
+mod data;
+mod diff;
 mod image_create;
 mod image_list;
 mod images;
@@ -73,7 +75,10 @@ fn requests() -> OpenApiRouter<AppState> {
 
 /// Uploads, downloads and whatever else takes the time it takes.
 fn streaming() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(operations::streaming())
+    OpenApiRouter::new()
+        .merge(data::router())
+        .merge(diff::router())
+        .merge(operations::streaming())
 }
 
 fn nested(

@@ -99,12 +99,6 @@ impl Service {
         }
     }
 
-    /// Asks with this client from now on.
-    pub fn with_agent(mut self, agent: Agent) -> Self {
-        self.agent = agent;
-        self
-    }
-
     /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()

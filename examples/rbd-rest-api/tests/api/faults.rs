@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testcluster::{Daemon, OsdState, TestCluster, wait_until};
+use ureq::http::StatusCode;
 
 use crate::common::{Answer, Service, program};
 use crate::raw::Raw;
@@ -68,6 +69,24 @@ fn wait_idle(service: &Service) {
             && service.metric("rbd_rest_api_requests_in_flight") == 1.0
     })
     .unwrap();
+}
+
+/// How many threads the service has.
+fn threads(service: &Service) -> usize {
+    let pid = service.pid().as_raw_nonzero();
+    fs::read_dir(format!("/proc/{pid}/task")).unwrap().count()
+}
+
+/// Waits for something that comes.
+#[track_caller]
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let mut found = None;
+    wait_until(what, LONG, || {
+        found = look();
+        found.is_some()
+    })
+    .unwrap();
+    found.expect("it has been found")
 }
 
 /// As many requests at once as there are threads to ask; all are answered in time.
@@ -205,6 +224,7 @@ fn monitors_and_osds_go_and_come_back() {
     wait_ready(&service);
     let pool = "/api/v1/pools/rbd";
     service.get(pool).ok();
+    let before = threads(&service);
     for daemon in [Daemon::Mon, Daemon::Osd(0)] {
         for dead in [false, true] {
             match dead {
@@ -236,6 +256,11 @@ fn monitors_and_osds_go_and_come_back() {
         }
     }
     assert!(service.metric("rbd_rest_api_ceph_call_timeouts_total") >= 30.0);
+    // Those that waited for the cluster end when there is nothing to do for them.
+    wait_until("threads have ended", LONG, || {
+        threads(&service) <= before + 2
+    })
+    .unwrap();
     assert_eq!(service.metric("rbd_rest_api_ceph_connects_total"), 1.0);
 }
 
@@ -317,4 +342,48 @@ fn a_pool_that_is_deleted_by_others_is_not_found() {
     })
     .unwrap();
     service.get("/api/v1/pools/gone").problem(404);
+}
+
+#[test]
+fn a_pool_over_its_quota_is_full() {
+    let cluster = TestCluster::builder().pool("small").start().unwrap();
+    cluster
+        .ceph(&["osd", "pool", "application", "enable", "small", "rbd"])
+        .unwrap();
+    let service = start_on(&cluster, &[]);
+    wait_ready(&service);
+    let images = "/api/v1/pools/small/images";
+    let new = |name: &str| service.post(images, json!({"name": name, "size": "16Mi"}));
+    new("first").json(StatusCode::CREATED);
+    let quota = ["osd", "pool", "set-quota", "small", "max_objects", "1"];
+    cluster.ceph(&quota).unwrap();
+    wait_until("the pool is full", LONG, || {
+        let dump = cluster.ceph(&["osd", "pool", "ls", "detail"]).unwrap();
+        dump.contains("full_quota")
+    })
+    .unwrap();
+    // Until the service has the new map, it may still be done.
+    let mut count = 0;
+    let refused = || {
+        count += 1;
+        let answer = in_time(|| new(&format!("more-{count}")));
+        assert!([201, 507].contains(&answer.status), "{}", answer.text);
+        (answer.status == 507).then(|| answer.problem(507))
+    };
+    let problem = wait_for("it is refused", refused);
+    assert_eq!(problem["errno_name"], "EDQUOT", "{problem}");
+    // Data, too.
+    let put = || {
+        let request = ureq::http::Request::put(format!("{}{images}/first/data", service.url));
+        let request = request.body(vec![7_u8; 4096]).unwrap();
+        Answer::read(service.agent().run(request).unwrap())
+    };
+    let problem = in_time(put).problem(507);
+    assert_eq!(problem["errno_name"], "EDQUOT", "{problem}");
+    // What is looked at is looked at, and with room again all goes on.
+    service.get(&format!("{images}/first")).ok();
+    let quota = ["osd", "pool", "set-quota", "small", "max_objects", "0"];
+    cluster.ceph(&quota).unwrap();
+    wait_until("there is room", LONG, || put().status == 204).unwrap();
+    wait_idle(&service);
 }

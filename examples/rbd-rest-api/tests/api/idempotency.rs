@@ -221,8 +221,18 @@ fn a_half_made_image_is_made_anew_when_its_maker_is_long_dead() {
     let made = create(&service, &pool, "k", &new).json(StatusCode::CREATED);
     assert_ne!(made["id"], image["id"]);
     assert_eq!(made["size"], 4 << 20);
-    let again = create(&service, &pool, "k", &new);
-    assert!(replayed(&again));
+    assert!(replayed(&create(&service, &pool, "k", &new)));
+
+    // It had not even come into the directory.
+    let id = made["id"].as_str().unwrap();
+    record.rados(&["rm", &format!("rbd_header.{id}")]);
+    for key in ["name_a", &format!("id_{id}")] {
+        record.rados(&["rmomapkey", "rbd_directory", key]);
+    }
+    record.write(&left);
+    let again = create(&service, &pool, "k", &new).json(StatusCode::CREATED);
+    assert_ne!(again["id"], made["id"]);
+    assert_eq!(rbd(&["ls", &pool.name]), "a\n");
 }
 
 #[test]

@@ -3,8 +3,11 @@
 
 mod common;
 mod raw;
+mod transfer;
 
 mod clones;
+mod data;
+mod diff;
 mod faults;
 mod idempotency;
 mod images;
