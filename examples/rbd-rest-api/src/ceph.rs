@@ -69,9 +69,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens it.
+    /// Opens it. What is written to it while it is full fails, where it would wait for room otherwise.
     pub fn ioctx(&self, conn: &Conn) -> rados::Result<IoCtx> {
         let ioctx = conn.ioctx(&self.pool)?;
+        let ioctx = match ioctx.with_full_try() {
+            // Ceph 14 lacks it.
+            Err(error) if error.kind() == ErrorKind::Unsupported => ioctx,
+            opened => opened?,
+        };
         match self.namespace.is_empty() {
             true => Ok(ioctx),
             false => ioctx.with_namespace(&self.namespace),
@@ -101,6 +106,9 @@ impl Ceph {
             Some(path) => builder.config_file(path),
             None => builder.default_config_file(),
         };
+        if let Some(path) = &settings.ceph_key_file {
+            builder = builder.option("keyfile", path.as_os_str().as_encoded_bytes());
+        }
         let this = Self {
             state: Arc::default(),
             calls: Arc::new(Semaphore::new(settings.max_calls as usize)),

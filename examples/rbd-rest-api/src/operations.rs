@@ -255,10 +255,14 @@ impl Operations {
         }
     }
 
-    /// How many go on here.
-    pub fn running(&self) -> usize {
-        let running = |entry: &&Arc<Entry>| entry.state.borrow().ended.is_none();
-        self.lock().entries.values().filter(running).count()
+    /// How many go on in this process.
+    pub fn running(&self) -> u64 {
+        let state = self.lock();
+        let running = state
+            .entries
+            .values()
+            .filter(|entry| entry.state.borrow().ended.is_none());
+        running.count() as u64
     }
 
     fn remember(&self, entry: &Arc<Entry>) -> Result<()> {

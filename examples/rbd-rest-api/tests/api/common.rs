@@ -99,12 +99,6 @@ impl Service {
         }
     }
 
-    /// Asks with this client from now on.
-    pub fn with_agent(mut self, agent: Agent) -> Self {
-        self.agent = agent;
-        self
-    }
-
     /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
@@ -251,6 +245,12 @@ impl Pool {
         ceph(&["osd", "pool", "create", &name, "8"]);
         ceph(&["osd", "pool", "application", "enable", &name, "rbd"]);
         Self { name }
+    }
+
+    /// It, through the library.
+    pub fn ioctx(&self) -> rados::IoCtx {
+        let conn = rados::Conn::builder().config_file(cluster().conf_path());
+        conn.connect().unwrap().ioctx(&self.name).unwrap()
     }
 
     /// The path of its resources.

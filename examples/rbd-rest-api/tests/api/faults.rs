@@ -71,6 +71,12 @@ fn wait_idle(service: &Service) {
     .unwrap();
 }
 
+/// How many threads the service has.
+fn threads(service: &Service) -> usize {
+    let pid = service.pid().as_raw_nonzero();
+    fs::read_dir(format!("/proc/{pid}/task")).unwrap().count()
+}
+
 /// Waits for something that comes.
 #[track_caller]
 fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -218,6 +224,7 @@ fn monitors_and_osds_go_and_come_back() {
     wait_ready(&service);
     let pool = "/api/v1/pools/rbd";
     service.get(pool).ok();
+    let before = threads(&service);
     for daemon in [Daemon::Mon, Daemon::Osd(0)] {
         for dead in [false, true] {
             match dead {
@@ -249,6 +256,11 @@ fn monitors_and_osds_go_and_come_back() {
         }
     }
     assert!(service.metric("rbd_rest_api_ceph_call_timeouts_total") >= 30.0);
+    // Those that waited for the cluster end when there is nothing to do for them.
+    wait_until("threads have ended", LONG, || {
+        threads(&service) <= before + 2
+    })
+    .unwrap();
     assert_eq!(service.metric("rbd_rest_api_ceph_connects_total"), 1.0);
 }
 

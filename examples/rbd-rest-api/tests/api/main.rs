@@ -3,6 +3,7 @@
 
 mod common;
 mod raw;
+mod transfer;
 
 mod clones;
 mod data;
@@ -17,5 +18,4 @@ mod reload;
 mod security;
 mod shutdown;
 mod snapshots;
-mod transfer;
 mod trash;
