@@ -141,10 +141,8 @@ impl Record {
     }
 
     fn is_old(&self, now: Timestamp) -> bool {
-        let age = |ended| now.duration_since(ended).unsigned_abs();
-        self.operation
-            .ended
-            .is_some_and(|ended| age(ended) > KEPT.0)
+        let since = now - KEPT.0;
+        self.operation.ended.is_some_and(|ended| ended < since)
     }
 }
 
@@ -327,6 +325,9 @@ mod tests {
         };
         assert!(ended(3601).is_old(now));
         assert!(!ended(3599).is_old(now));
+        // By a clock that is ahead.
+        let ahead = Some(now + Duration::from_secs(7200));
+        assert!(!record(OperationState::Succeeded, ahead).is_old(now));
         assert!(!record(OperationState::Running, None).is_old(now));
     }
 
