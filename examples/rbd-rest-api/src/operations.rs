@@ -380,8 +380,7 @@ mod tests {
             let entry = entry();
             entry.canceled.send_replace(cancel);
             entry.end(result);
-            let state = entry.state.borrow().state;
-            state
+            entry.state.borrow().state
         };
         assert_eq!(of(true, Err(Problem::canceled())), OperationState::Canceled);
         assert_eq!(of(true, Err(Problem::invalid("x"))), OperationState::Failed);
