@@ -225,6 +225,11 @@ impl Pool {
         conn().ioctx(&self.name).unwrap()
     }
 
+    /// Makes an image of 4 MiB.
+    pub fn create(&self, image: &str) {
+        rbd::create(&self.ioctx(), image, 4 << 20).unwrap();
+    }
+
     /// The path of its resources.
     pub fn path(&self, rest: &str) -> String {
         format!("/api/v1/pools/{}{rest}", self.name)
