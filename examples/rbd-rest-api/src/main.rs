@@ -18,6 +18,7 @@ mod operations;
 mod problem;
 mod quantity;
 mod server;
+mod small_bodies;
 mod ui;
 
 use std::process::ExitCode;

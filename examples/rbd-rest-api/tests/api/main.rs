@@ -7,4 +7,5 @@ mod idempotency;
 mod images;
 mod namespaces;
 mod pools;
+mod small_bodies;
 mod trash;
