@@ -18,7 +18,6 @@ mod operations;
 mod problem;
 mod quantity;
 mod server;
-mod small_bodies;
 mod ui;
 
 use std::process::ExitCode;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,7 +20,7 @@ use crate::config::{Error, Settings};
 use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::problem::Problem;
-use crate::{api, health, metrics, small_bodies, ui};
+use crate::{api, health, metrics, ui};
 
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight.
 pub async fn run(settings: Settings) -> Result<(), Error> {
@@ -78,7 +77,6 @@ fn router(app: &AppState) -> Router {
         })
         .with_state(Arc::clone(app))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .layer(middleware::from_fn(small_bodies::read))
         .layer(CatchPanicLayer::new())
         .layer(TraceLayer::new_for_http())
 }

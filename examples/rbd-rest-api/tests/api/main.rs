@@ -7,5 +7,4 @@ mod idempotency;
 mod images;
 mod namespaces;
 mod pools;
-mod small_bodies;
 mod trash;
