@@ -78,11 +78,9 @@ async fn create(
     State(app): State<AppState>,
     Path(path): Path<PoolParts>,
     Query(query): Query<PlaceQuery>,
-    key: Result<Option<Key>>,
+    key: Option<Key>,
     Json(new): Json<NewImage>,
 ) -> Result<Response> {
-    // Now that the body is read: a client may miss what is answered before.
-    let key = key?;
     let (options, size) = (new.options()?, in_mib(new.size)?);
     let location = location(&path.pool, &new.name, query.namespace.as_ref());
     let create = move |ioctx: &IoCtx| {
