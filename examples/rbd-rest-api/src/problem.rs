@@ -1,19 +1,20 @@
 //! What a request that failed is answered: problem documents (RFC 9457).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rados::ErrorKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// After how long a client may try again what failed for want of the cluster.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// Why a request failed.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub struct Problem {
     /// Which kind of problem it is.
     #[serde(rename = "type")]
@@ -35,11 +36,11 @@ pub struct Problem {
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "ENOENT")]
-    errno_name: Option<&'static str>,
+    errno_name: Option<Box<str>>,
     /// The function of Ceph's that answered it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "rbd_open")]
-    operation: Option<&'static str>,
+    operation: Option<Box<str>>,
     #[serde(skip)]
     kind: Option<ErrorKind>,
     /// It may come right by itself, though its status does not say so.
@@ -89,6 +90,32 @@ impl Problem {
         }
     }
 
+    /// What is asked for is not begun any more.
+    pub fn ending() -> Self {
+        let detail = "the service is ending; another may do it";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ending", detail)
+    }
+
+    /// Somebody wanted it to stop, and it did before it had begun.
+    pub fn canceled() -> Self {
+        Self {
+            kind: Some(ErrorKind::Canceled),
+            ..Self::conflict("canceled", "it was canceled before it had begun")
+        }
+    }
+
+    /// Whether what was to be done stopped since somebody wanted that.
+    pub fn is_canceled(&self) -> bool {
+        self.kind == Some(ErrorKind::Canceled)
+    }
+
+    /// Nobody goes on with an operation.
+    pub fn service_ended() -> Self {
+        let detail =
+            "the service that ran it has ended, or is cut off; part of it may have been done";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "service-ended", detail)
+    }
+
     /// There is no connection to the cluster.
     pub fn not_connected(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-connected", detail)
@@ -100,6 +127,18 @@ impl Problem {
             "the cluster has not answered within {deadline:?}; what was asked for may still be done"
         );
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-answer", detail)
+    }
+
+    /// The same, with more in its text.
+    #[must_use]
+    pub fn with(mut self, more: impl std::fmt::Display) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
+    /// What failed and why.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub fn status(&self) -> StatusCode {
@@ -141,6 +180,12 @@ fn status_of(kind: ErrorKind) -> (StatusCode, &'static str) {
     }
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
 impl From<rados::Error> for Problem {
     fn from(error: rados::Error) -> Self {
         let (status, name) = match error.errno().name() {
@@ -151,8 +196,8 @@ impl From<rados::Error> for Problem {
         Self {
             title: error.kind().to_string(),
             errno: Some(error.errno().raw()),
-            errno_name: error.errno().name(),
-            operation: Some(error.operation()),
+            errno_name: error.errno().name().map(Box::from),
+            operation: Some(error.operation().into()),
             kind: Some(error.kind()),
             ..Self::new(status, name, error.to_string())
         }
@@ -165,7 +210,11 @@ impl IntoResponse for Problem {
         if status.is_server_error() {
             tracing::warn!(status = self.status, "{}", self.detail);
         }
-        let again = self.passing || status == StatusCode::SERVICE_UNAVAILABLE;
+        let unavailable = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        let again = self.passing || unavailable.contains(&status);
         let mut response = (status, axum::Json(self)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");

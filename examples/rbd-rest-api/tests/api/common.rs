@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::num::NonZeroU32;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub fn program() -> Command {
             command.env_remove(name);
         }
     }
+    // Nobody sends it requests while it ends.
+    command.env("RBD_REST_API_DRAIN", "0.01");
     command
 }
 
@@ -47,6 +49,7 @@ pub struct Service {
     pub url: String,
     agent: Agent,
     token: Option<String>,
+    log: Arc<Mutex<String>>,
 }
 
 /// An answer, whole.
@@ -78,9 +81,12 @@ impl Service {
             .unwrap();
         let log = BufReader::new(child.stdout.take().unwrap());
         let (send, receive) = mpsc::channel();
+        let kept = Arc::<Mutex<String>>::default();
+        let keep = Arc::clone(&kept);
         thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
                 eprintln!("service: {line}");
+                *keep.lock().unwrap() += &format!("{line}\n");
                 if let Some((_, url)) = line.split_once("listening on ") {
                     let end = url.find(['"', ' ', '\u{1b}']).unwrap_or(url.len());
                     let _ = send.send(url[..end].to_owned());
@@ -100,7 +106,31 @@ impl Service {
             url,
             agent,
             token,
+            log: kept,
         }
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        self.url.rsplit('/').next().unwrap()
+    }
+
+    /// What it counts under this name, labels included; 0 if there is none yet.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").text;
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Whether it is there at all.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Sends this token from now on.
@@ -149,10 +179,20 @@ impl Service {
         &self.agent
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Ends it as Kubernetes does, and waits for it.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        kill_process(self.pid(), Signal::TERM).unwrap();
-        self.child.wait().unwrap()
+        self.signal(Signal::TERM);
+        self.wait()
     }
 }
 
@@ -260,4 +300,24 @@ fn output(program: &str, args: &[&str]) -> Result<String, String> {
         true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
+}
+
+/// How an operation ended that this answer says was started.
+#[track_caller]
+pub fn ended(service: &Service, started: &Answer) -> Value {
+    started.json(StatusCode::ACCEPTED);
+    let path = started.headers["location"].to_str().unwrap();
+    operation_until(service, path, |operation| operation["state"] != "running")
+}
+
+/// The operation, as soon as it is as wanted.
+#[track_caller]
+pub fn operation_until(service: &Service, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let met = testcluster::wait_until(path, Duration::from_secs(60), || {
+        last = service.get(path).ok();
+        is_it(&last)
+    });
+    met.unwrap_or_else(|error| panic!("{error}: {last}"));
+    last
 }
