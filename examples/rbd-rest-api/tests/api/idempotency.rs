@@ -95,7 +95,7 @@ fn a_repeated_request_is_answered_alike_by_every_replica() {
 #[test]
 fn a_request_that_is_refused_leaves_its_key_free() {
     let (pool, service) = (Pool::new(), Service::start());
-    rbd(&["create", &format!("{}/a", pool.name), "--size", "1M"]);
+    pool.create("a");
     create(&service, &pool, "k", &json!({"name": "a", "size": 1})).problem(409);
     create(
         &service,
@@ -193,7 +193,7 @@ fn what_a_dead_process_left_is_completed() {
 
     // It had not, and somebody else has.
     rbd(&["rm", &format!("{}/a", pool.name), "--no-progress"]);
-    rbd(&["create", &format!("{}/a", pool.name), "--size", "1M"]);
+    pool.create("a");
     record.write(&left);
     let exists = create(&service, &pool, "k", &new).problem(409);
     assert_eq!(exists["errno_name"], "EEXIST");

@@ -165,7 +165,7 @@ fn an_image_grows_and_shrinks_only_if_told_to() {
 fn an_image_is_renamed() {
     let (pool, service) = (Pool::new(), Service::start());
     for name in ["a", "b"] {
-        rbd(&["create", &format!("{}/{name}", pool.name), "--size", "1M"]);
+        pool.create(name);
     }
     let renamed = service.post(&pool.path("/images/a/rename"), json!({"name": "c"}));
     assert_is(&renamed.ok(), &pool.name, "", &format!("{}/c", pool.name));
@@ -284,7 +284,7 @@ fn a_list_has_pages_prefixes_and_details() {
     let (pool, service) = (Pool::new(), Service::start());
     let images = ["a1", "a2", "b&c", "b1", "c"];
     for name in images.iter().rev() {
-        rbd(&["create", &format!("{}/{name}", pool.name), "--size", "1M"]);
+        pool.create(name);
     }
     let list = service.get(&pool.path("/images")).ok();
     assert_eq!(list["Kind"], "ImageList");

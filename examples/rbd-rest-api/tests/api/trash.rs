@@ -16,7 +16,7 @@ fn items(service: &Service, pool: &Pool) -> Vec<Value> {
 
 /// Makes an image and moves it to the trash; its id.
 fn trashed(service: &Service, pool: &Pool, name: &str, query: &str) -> String {
-    rbd(&["create", &format!("{}/{name}", pool.name), "--size", "4M"]);
+    pool.create(name);
     let image = service.get(&pool.path(&format!("/images/{name}"))).ok();
     let path = pool.path(&format!("/images/{name}?trash=true{query}"));
     assert_eq!(service.delete(&path).status, 204);
@@ -51,7 +51,7 @@ fn an_image_comes_back_from_the_trash() {
     let deferred = time("deferment_end").duration_since(time("deleted_at"));
     assert_eq!(deferred.as_secs(), 3600);
 
-    rbd(&["create", &format!("{}/a", pool.name), "--size", "1M"]);
+    pool.create("a");
     let restore = pool.path(&format!("/trash/{id}/restore"));
     service.request("POST", &restore, None).problem(409);
     let restored = service.post(&restore, json!({"name": "b"})).ok();
@@ -82,7 +82,7 @@ fn an_image_is_removed_from_the_trash_when_its_time_has_come() {
     wait_until("the image is gone", Duration::from_secs(30), gone).unwrap();
     service.delete(&path).problem(404);
 
-    rbd(&["create", &format!("{}/b", pool.name), "--size", "4M"]);
+    pool.create("b");
     rbd(&[
         "snap",
         "create",
