@@ -14,7 +14,9 @@ pub const MIB: u64 = 1 << 20;
 
 /// Bytes that differ from place to place.
 pub fn pattern(seed: u64, len: u64) -> Vec<u8> {
-    let block: Vec<u8> = (0..65_521_u32).map(|n| (n.wrapping_mul(n) / 7 + n) as u8).collect();
+    let block: Vec<u8> = (0..65_521_u32)
+        .map(|n| (n.wrapping_mul(n) / 7 + n) as u8)
+        .collect();
     let len = usize::try_from(len).unwrap();
     let mut bytes = block.repeat(len / block.len() + 1);
     bytes.truncate(len);
