@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -85,19 +86,31 @@ def rbd_info(seconds, workers):
     return rate, statistics.median(taken), taken[min(len(taken) - 1, len(taken) * 99 // 100)]
 
 
+def cpu_seconds(child):
+    """What a server has used of the processors; without one, what commands have that have ended."""
+    if child is None:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+    fields = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def compare(args, service, python):
     clients = {
-        "rbd-rest-api": lambda: wrk(service, args.seconds, args.connections),
-        "python3-rbd, waitress": lambda: wrk(python, args.seconds, args.connections),
-        f"rbd info, {args.workers} at once": lambda: rbd_info(args.seconds, args.workers),
+        "rbd-rest-api": (service[0], lambda: wrk(service[1], args.seconds, args.connections)),
+        "python3-rbd, waitress": (python[0], lambda: wrk(python[1], args.seconds, args.connections)),
+        f"rbd info, {args.workers} at once": (None, lambda: rbd_info(args.seconds, args.workers)),
     }
     results = {name: [] for name in clients}
     for _ in range(args.rounds):
-        for name, measure in clients.items():
-            results[name].append(measure())
+        for name, (child, measure) in clients.items():
+            cpu = cpu_seconds(child)
+            rate, *latencies = measure()
+            cpu = 1000 * (cpu_seconds(child) - cpu) / (rate * args.seconds)
+            results[name].append((rate, *latencies, cpu))
     print(f"{args.rounds} rounds of {args.seconds} s, {args.connections} connections;", end=" ")
     print("median (least to most)")
-    print(f"{'':24}{'requests/s':>24}{'p50 ms':>24}{'p99 ms':>24}")
+    print(f"{'':24}{'requests/s':>24}{'p50 ms':>24}{'p99 ms':>24}{'CPU ms a request':>24}")
     for name, rounds in results.items():
         cells = []
         for column in zip(*rounds):
@@ -125,11 +138,13 @@ def transfer(args, child, service):
         subprocess.run(["curl", "-sf", "-T", file.name, url], check=True)
         uploaded = time.monotonic()
         got = subprocess.run(f"curl -sf '{url}' | sha256sum", shell=True, capture_output=True, text=True)
+        checked = time.monotonic()
+        subprocess.run(["curl", "-sf", "-o", "/dev/null", url], check=True)
         downloaded = time.monotonic()
     if want.split()[0] != got.stdout.split()[0]:
         sys.exit("the checksums differ")
     print(f"{args.transfer} GiB, 64 MiB of it data: up in {uploaded - began:.1f} s,", end=" ")
-    print(f"down in {downloaded - uploaded:.1f} s, the checksum is right;", end=" ")
+    print(f"down in {downloaded - checked:.1f} s, through sha256sum in {checked - uploaded:.1f} s, as it must be;", end=" ")
     print(f"the service's memory: {before:.0f} MiB before, at most {high_water(child):.0f} MiB")
 
 
@@ -148,18 +163,18 @@ def main():
     children = []
     try:
         listen = ["--listen", f"127.0.0.1:{ports[0]}", "--ceph-conf", os.environ["CEPH_CONF"]]
-        child, service = start([str(PROGRAM), *listen], ports[0], PATH)
-        children.append(child)
-        answer = json.load(urllib.request.urlopen(service))
-        child, python = start(["/usr/bin/python3", str(HERE / "server.py"), str(ports[1])], ports[1], PATH)
-        children.append(child)
-        if json.load(urllib.request.urlopen(python))["id"] != answer["id"]:
+        service = start([str(PROGRAM), *listen], ports[0], PATH)
+        children.append(service[0])
+        python = start(["/usr/bin/python3", str(HERE / "server.py"), str(ports[1])], ports[1], PATH)
+        children.append(python[0])
+        answers = [json.load(urllib.request.urlopen(url)) for _, url in (service, python)]
+        if answers[0]["id"] != answers[1]["id"]:
             sys.exit("the servers answer differently")
         loads = [os.getloadavg()[0]]
         if args.rounds:
             compare(args, service, python)
         if args.transfer:
-            transfer(args, children[0], service)
+            transfer(args, *service)
         loads.append(os.getloadavg()[0])
         print("load average: {:.1f} before, {:.1f} after".format(*loads))
     finally:
