@@ -123,7 +123,6 @@ impl<I: AsRef<Image>> ImageWriter<I> {
     /// # Cancel safety
     /// Dropped before it is ready, it has not started to write.
     #[cfg(feature = "write-zeroes")]
-    #[doc(alias = "rbd_aio_write_zeroes")]
     pub async fn write_zeroes(&mut self, bytes: u64) -> Result<()> {
         poll_fn(|context| self.poll_room(context)).await?;
         let (image, offset) = (self.image.as_ref(), self.position);

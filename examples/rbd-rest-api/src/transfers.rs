@@ -84,7 +84,7 @@ impl Transfer {
 
     /// The body of an answer, to be filled.
     pub fn outlet(&self) -> (Outlet, Pieces) {
-        let (sender, pieces) = mpsc::channel(1);
+        let (sender, pieces) = mpsc::channel(CHUNK as usize / PIECE);
         let outlet = Outlet {
             pieces: sender,
             held: Bytes::new(),

@@ -1,5 +1,6 @@
 //! The content of images.
 
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -233,15 +234,13 @@ impl Opened {
                 options = options.snapshot(&**snapshot);
             }
             let image = options.open(ioctx, &path.image)?;
-            let snapshot = match query.snapshot {
-                Some(name) => {
-                    let snaps = image.snap_list()?;
-                    let snap = snaps.iter().find(|snap| snap.name == *name);
-                    let id = snap.map(|snap| snap.id);
-                    Some((id.ok_or_else(|| gone(&image))?, name)).map(|(id, name)| (name, id))
-                }
-                None => None,
-            };
+            let mut snapshot = None;
+            if let Some(name) = query.snapshot {
+                let snaps = image.snap_list()?;
+                let snap = snaps.iter().find(|snap| snap.name == *name);
+                let id = snap.ok_or_else(|| gone(&image))?.id;
+                snapshot = Some((name, id));
+            }
             Ok(Self {
                 size: image.size()?,
                 id: image.id().ok(),
@@ -362,7 +361,7 @@ async fn send(
     while position < part.end {
         let end = part.end.min(position.saturating_add(WINDOW));
         let ranges = match end - position {
-            ..=SMALL => vec![position..end],
+            ..=SMALL => iter::once(position..end).collect(),
             _ => {
                 let opened = Arc::clone(opened);
                 rados::blocking(move || data_in(&opened.image, position..end)).await?
@@ -413,16 +412,19 @@ fn place_of(headers: &HeaderMap) -> Result<(Range<u64>, Option<u64>)> {
         });
     }
     let place = text(header::CONTENT_RANGE).and_then(content_range);
-    let bad = |detail| Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail);
     let (part, size) =
-        place.ok_or_else(|| bad("Content-Range is not as bytes 0-4095/*".to_owned()))?;
+        place.ok_or_else(|| bad_request("Content-Range is not as bytes 0-4095/*"))?;
     let says = part.end - part.start;
     match len {
-        Some(len) if len != says => Err(bad(format!(
+        Some(len) if len != says => Err(bad_request(format!(
             "Content-Range has {says} bytes, Content-Length {len}"
         ))),
         _ => Ok((part, size)),
     }
+}
+
+fn bad_request(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail)
 }
 
 /// Writes a body to this part of an image. Afterwards no write is in flight.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use testcluster::wait_until;
 
-use crate::common::{Pool, Service, rbd};
+use crate::common::{Pool, Service, cluster, rbd};
 use crate::transfer::*;
 
 #[test]
@@ -282,6 +282,36 @@ fn what_is_cut_off_meanwhile_is_no_content() {
     for mut download in downloads {
         assert!(download.rest() < 64 * MIB);
     }
+}
+
+#[test]
+fn an_image_that_becomes_smaller_under_an_upload_is_told_of() {
+    let service = Service::start();
+    let pool = Pool::new();
+    image(&pool, "disk", 16 * MIB, &[]);
+    let spec = format!("{}/disk", pool.name);
+    let length = (16 * MIB).to_string();
+    let headers = [("Content-Length", &*length)];
+    let path = pool.path("/images/disk/data");
+    let mut upload = Raw::start(&service, "PUT", &path, &headers);
+    upload.send(&pattern(1, 2 * MIB));
+    let path = pool.path("/images/disk/data");
+    let arrived = || get(&service, &path, &[]).body[..1 << 20] == pattern(1, MIB);
+    wait_until("something is written", Duration::from_secs(20), arrived).unwrap();
+    let mut remove = cluster().command("rbd");
+    let removed = remove.args(["rm", "--no-progress", &spec]).output();
+    assert!(!removed.unwrap().status.success());
+    let shrink = ["resize", "--no-progress", "--allow-shrink", "--size", "5M"];
+    rbd(&[&shrink[..], &[&spec]].concat());
+    upload.send(&pattern(2, 14 * MIB));
+    let (status, body) = upload.answer();
+    assert_eq!(status, 507, "{body}");
+    assert!(body.contains("do not fit into 5242880"), "{body}");
+    assert!(
+        body.contains("; 5242880 bytes from 0 on are written"),
+        "{body}"
+    );
+    wait_until_closed(&pool, "disk");
 }
 
 #[test]
