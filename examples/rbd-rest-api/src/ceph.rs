@@ -16,6 +16,9 @@ use crate::problem::Problem;
 /// How long to wait after a first, and at most after any, connect that failed.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
+/// How long the end of the connection may take.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+
 /// The connection to the cluster.
 #[derive(Clone)]
 pub struct Ceph {
@@ -54,6 +57,8 @@ enum State {
     Connecting,
     Connected(Conn),
     Failed(Arc<rados::Error>),
+    /// For good.
+    Closed,
 }
 
 /// A pool and a namespace in it, which is empty for the default one.
@@ -141,6 +146,7 @@ impl Ceph {
                 State::Connected(conn) => Ok(conn.clone()),
                 State::Failed(error) => Err(Problem::not_connected(error.to_string())),
                 State::Connecting => Err(Problem::not_connected(connecting)),
+                State::Closed => Err(Problem::ending()),
             },
             _ => Err(Problem::not_connected(connecting)),
         }
@@ -191,6 +197,16 @@ impl Ceph {
         self.call(move |conn| call(&place.ioctx(conn)?)).await
     }
 
+    /// Ends the connection, and waits until its threads have, but not for ever: what still uses it keeps it. While
+    /// they run, the program must not end.
+    pub async fn close(&self) {
+        let state = self.state.send_replace(State::Closed);
+        let close = rados::blocking(move || drop(state));
+        if time::timeout(CLOSED_WITHIN, close).await.is_err() {
+            tracing::warn!("the connection has not ended within {CLOSED_WITHIN:?}");
+        }
+    }
+
     /// Connects anew if the problem is that the connection is of no more use.
     pub fn look_at(&self, problem: &Problem) {
         if problem.kind() == Some(ErrorKind::Blocklisted) {
@@ -215,22 +231,38 @@ async fn keep_connected(
     let mut pause = RETRY.0;
     loop {
         let attempt = builder.clone();
-        match rados::blocking(move || attempt.connect()).await {
+        let (next, wait) = match rados::blocking(move || attempt.connect()).await {
             Ok(conn) => {
                 tracing::info!("connected to the cluster");
                 counts.connects.fetch_add(1, Ordering::Relaxed);
-                state.send_replace(State::Connected(conn));
                 pause = RETRY.0;
-                let lost = |state: &State| !matches!(state, State::Connected(_));
-                if changes.wait_for(lost).await.is_err() {
-                    return;
-                }
+                (State::Connected(conn), None)
             }
             Err(error) => {
                 tracing::warn!(%error, "no connection to the cluster; trying again in {pause:?}");
-                state.send_replace(State::Failed(Arc::new(error)));
-                time::sleep(pause).await;
+                let wait = pause;
                 pause = (pause * 2).min(RETRY.1);
+                (State::Failed(Arc::new(error)), Some(wait))
+            }
+        };
+        let open = state.send_if_modified(|state| {
+            let open = !matches!(state, State::Closed);
+            if open {
+                *state = next;
+            }
+            open
+        });
+        if !open {
+            return;
+        }
+        match wait {
+            Some(pause) => time::sleep(pause).await,
+            None => {
+                let lost = |state: &State| !matches!(state, State::Connected(_));
+                let lost = changes.wait_for(lost).await;
+                if !lost.is_ok_and(|state| matches!(*state, State::Connecting)) {
+                    return;
+                }
             }
         }
     }

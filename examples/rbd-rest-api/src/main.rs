@@ -11,6 +11,7 @@ mod body;
 mod ceph;
 mod config;
 mod extract;
+mod flatten;
 mod health;
 mod hex;
 mod idempotency;

@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 use crate::app::AppState;
 use crate::ceph::Ceph;
 use crate::limits::{Gauge, Limits};
-use crate::operations::{OperationState, Operations};
+use crate::operations::Operations;
 
 /// Upper ends of the classes of latency, in seconds.
 const SECONDS: [f64; 12] = [
@@ -113,8 +113,6 @@ impl fmt::Debug for Now {
 impl prometheus_client::collector::Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let (ceph, wakes) = (self.ceph.stat(), rados::wake_stat());
-        let operations = self.operations.list().into_iter();
-        let running = operations.filter(|operation| operation.state == OperationState::Running);
         let gauges = [
             ("connections", "Open connections", self.connections.get()),
             (
@@ -130,7 +128,7 @@ impl prometheus_client::collector::Collector for Now {
             (
                 "operations_running",
                 "Operations that go on",
-                running.count() as u64,
+                self.operations.running() as u64,
             ),
             (
                 "ceph_connected",

@@ -1,19 +1,20 @@
 //! What a request that failed is answered: problem documents (RFC 9457).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rados::ErrorKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// After how long a client may try again what failed for want of the cluster.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// Why a request failed.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub struct Problem {
     /// Which kind of problem it is.
     #[serde(rename = "type")]
@@ -35,11 +36,11 @@ pub struct Problem {
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "ENOENT")]
-    errno_name: Option<&'static str>,
+    errno_name: Option<Box<str>>,
     /// The function of Ceph's that answered it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "rbd_open")]
-    operation: Option<&'static str>,
+    operation: Option<Box<str>>,
     #[serde(skip)]
     kind: Option<ErrorKind>,
     /// It may come right by itself, though its status does not say so.
@@ -87,6 +88,32 @@ impl Problem {
             passing: true,
             ..Self::conflict("in-progress", detail)
         }
+    }
+
+    /// What is asked for is not begun any more.
+    pub fn ending() -> Self {
+        let detail = "the service is ending; another may do it";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ending", detail)
+    }
+
+    /// Somebody wanted it to stop, and it did before it had begun.
+    pub fn canceled() -> Self {
+        Self {
+            kind: Some(ErrorKind::Canceled),
+            ..Self::conflict("canceled", "it was canceled before it had begun")
+        }
+    }
+
+    /// Whether what was to be done stopped since somebody wanted that.
+    pub fn is_canceled(&self) -> bool {
+        self.kind == Some(ErrorKind::Canceled)
+    }
+
+    /// Nobody goes on with an operation.
+    pub fn service_ended() -> Self {
+        let detail =
+            "the service that ran it has ended, or is cut off; part of it may have been done";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "service-ended", detail)
     }
 
     /// There is no connection to the cluster.
@@ -153,6 +180,12 @@ fn status_of(kind: ErrorKind) -> (StatusCode, &'static str) {
     }
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
 impl From<rados::Error> for Problem {
     fn from(error: rados::Error) -> Self {
         let (status, name) = match error.errno().name() {
@@ -163,8 +196,8 @@ impl From<rados::Error> for Problem {
         Self {
             title: error.kind().to_string(),
             errno: Some(error.errno().raw()),
-            errno_name: error.errno().name(),
-            operation: Some(error.operation()),
+            errno_name: error.errno().name().map(Box::from),
+            operation: Some(error.operation().into()),
             kind: Some(error.kind()),
             ..Self::new(status, name, error.to_string())
         }

@@ -24,15 +24,15 @@ use crate::config::{Error, Settings};
 use crate::limits::Limits;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
-use crate::operations::{OperationState, Operations};
+use crate::operations::Operations;
 use crate::problem::Problem;
 use crate::reload::Reloader;
 use crate::tls::Tls;
 use crate::transfers::Transfers;
 use crate::{access, api, health, metrics, ui};
 
-/// How often to look whether operations have ended.
-const LOOK: Duration = Duration::from_millis(50);
+/// How long after the grace operations and the connection to the cluster may take to end.
+const LAST: Duration = Duration::from_secs(4);
 
 /// Has the settings' log filter hold.
 pub type SetLog = Box<dyn Fn(&Settings) -> Result<(), Error> + Send + Sync>;
@@ -70,7 +70,15 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     if time::timeout_at(limit, serving).await.is_err() {
         tracing::warn!("some requests have not ended within {grace:?}");
     }
-    end_operations(&app.operations, limit).await;
+    let rest = limit.saturating_duration_since(Instant::now());
+    let last = async {
+        // Those that go on after half of what is left have the other half to stop.
+        app.operations.end(Instant::now() + rest / 2).await;
+        app.ceph.close().await;
+    };
+    if time::timeout(rest + LAST, last).await.is_err() {
+        tracing::warn!("not all is ended as it should be");
+    }
     tracing::info!("ended");
     Ok(())
 }
@@ -90,27 +98,6 @@ fn new_app(settings: Settings, tokens: Tokens, ending: watch::Receiver<bool>) ->
         ending,
         settings,
     })
-}
-
-/// Waits for operations until half of the time that is left, then asks them to stop, and waits for that.
-async fn end_operations(operations: &Operations, limit: Instant) {
-    let half = Instant::now() + limit.duration_since(Instant::now()) / 2;
-    let mut canceled = false;
-    loop {
-        let mut running = operations.list();
-        running.retain(|operation| operation.state == OperationState::Running);
-        if running.is_empty() || Instant::now() >= limit {
-            return;
-        }
-        if !canceled && Instant::now() >= half {
-            canceled = true;
-            for operation in running {
-                tracing::warn!(kind = ?operation.kind, subject = operation.subject, "canceled");
-                operations.cancel(&operation.id);
-            }
-        }
-        time::sleep(LOOK).await;
-    }
 }
 
 fn router(app: &AppState) -> Router {

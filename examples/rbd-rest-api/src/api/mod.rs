@@ -1,5 +1,6 @@
 //! The API, version 1.
 
+mod clones;
 mod data;
 mod diff;
 mod image_create;
@@ -7,7 +8,9 @@ mod image_list;
 mod images;
 mod list;
 mod namespaces;
+mod operations;
 mod pools;
+mod snapshots;
 mod trash;
 
 use axum::{Router, middleware};
@@ -59,11 +62,14 @@ impl utoipa::Modify for Bearer {
 /// What is answered at once.
 fn requests() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(clones::router())
         .merge(image_create::router())
         .merge(image_list::router())
         .merge(images::router())
         .merge(namespaces::router())
+        .merge(operations::router())
         .merge(pools::router())
+        .merge(snapshots::router())
         .merge(trash::router())
 }
 
@@ -72,6 +78,7 @@ fn streaming() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(data::router())
         .merge(diff::router())
+        .merge(operations::streaming())
 }
 
 fn nested(

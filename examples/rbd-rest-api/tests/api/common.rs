@@ -280,3 +280,23 @@ fn output(program: &str, args: &[&str]) -> Result<String, String> {
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
 }
+
+/// How an operation ended that this answer says was started.
+#[track_caller]
+pub fn ended(service: &Service, started: &Answer) -> Value {
+    started.json(StatusCode::ACCEPTED);
+    let path = started.headers["location"].to_str().unwrap();
+    operation_until(service, path, |operation| operation["state"] != "running")
+}
+
+/// The operation, as soon as it is as wanted.
+#[track_caller]
+pub fn operation_until(service: &Service, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let met = testcluster::wait_until(path, Duration::from_secs(60), || {
+        last = service.get(path).ok();
+        is_it(&last)
+    });
+    met.unwrap_or_else(|error| panic!("{error}: {last}"));
+    last
+}

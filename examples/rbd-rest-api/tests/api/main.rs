@@ -3,17 +3,19 @@
 
 mod common;
 mod raw;
+mod transfer;
 
+mod clones;
+mod data;
+mod diff;
 mod faults;
 mod idempotency;
 mod images;
 mod namespaces;
-mod transfer;
-
-mod data;
-mod diff;
+mod operations;
 mod pools;
 mod reload;
 mod security;
 mod shutdown;
+mod snapshots;
 mod trash;
