@@ -1,7 +1,6 @@
 //! Around every request: its number, the log, what is counted, and the headers of every answer.
 
-use std::hash::{BuildHasher, RandomState};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -14,6 +13,7 @@ use crate::auth::Caller;
 use crate::body::{self, Companion};
 use crate::limits::Counted;
 use crate::listener::Peer;
+use crate::operations::new_id;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -71,13 +71,6 @@ fn id_of(headers: &HeaderMap) -> HeaderValue {
     };
     let given = headers.get(REQUEST_ID).filter(sane).cloned();
     given.unwrap_or_else(|| new_id().try_into().expect("it has only digits and letters"))
-}
-
-/// Unique among all processes: when, and at random.
-fn new_id() -> String {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let random = RandomState::new().hash_one(now.as_nanos());
-    format!("{:011x}{random:016x}", now.as_millis())
 }
 
 /// The method, or one name for all that HTTP does not have.

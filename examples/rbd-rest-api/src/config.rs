@@ -132,7 +132,7 @@ pub struct Settings {
     pub max_requests: u32,
 
     /// How many uploads, downloads and streams of events go on at once; further ones are told to try again
-    #[arg(long, env = "RBD_REST_API_MAX_STREAMS", default_value = "128", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "RBD_REST_API_MAX_STREAMS", default_value = "512", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_streams: u32,
 
     /// How long a client may take for TLS's handshake, for a request's head, and for a body that is no upload

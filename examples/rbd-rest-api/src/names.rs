@@ -3,7 +3,6 @@
 use std::fmt;
 use std::ops::Deref;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,18 +20,6 @@ const MAX: usize = 200;
     example = "disk1"
 )]
 pub struct Name(String);
-
-/// What is written otherwise in a part of an address.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// A name as it is written in an address.
-pub fn in_address(name: &str) -> PercentEncode<'_> {
-    utf8_percent_encode(name, ESCAPED)
-}
 
 impl TryFrom<String> for Name {
     type Error = String;

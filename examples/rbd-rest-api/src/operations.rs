@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 use crate::ceph::Ceph;
 use crate::problem::{Problem, Result};
 
-pub use id::Id;
+pub use id::{Id, new_id};
 pub use shared::Cancel;
 
 /// How many ended operations are remembered here, besides those that are in the cluster.
@@ -35,7 +35,7 @@ const AT_ONCE: usize = 32;
 /// How long an answer waits for the operation's record, so that other processes know it too.
 const RECORDED_WITHIN: Duration = Duration::from_secs(2);
 /// How long operations may take to stop when the service ends, and then their records.
-const STOPPED_WITHIN: Duration = Duration::from_secs(3);
+const STOPPED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -257,11 +257,8 @@ impl Operations {
 
     /// How many go on here.
     pub fn running(&self) -> usize {
-        let state = self.lock();
-        let entries = state.entries.values();
-        entries
-            .filter(|entry| entry.state.borrow().ended.is_none())
-            .count()
+        let running = |entry: &&Arc<Entry>| entry.state.borrow().ended.is_none();
+        self.lock().entries.values().filter(running).count()
     }
 
     fn remember(&self, entry: &Arc<Entry>) -> Result<()> {

@@ -4,20 +4,20 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use rados::{Conn, IoCtx};
-use rbd::{Features, ImageOptions, OpenOptions};
+use rbd::{ImageOptions, OpenOptions};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::List;
+use super::image_create::{features, location};
 use super::images::{Image, ImageParts, PlaceQuery};
-use super::snapshots::{SnapshotParts, namespace_in_address};
+use super::snapshots::SnapshotParts;
 use crate::app::AppState;
-use crate::ceph::Place;
 use crate::extract::{Json, Path, Query};
 use crate::flatten;
-use crate::names::{Name, in_address};
+use crate::names::Name;
 use crate::operations::{Accepted, Operation, OperationKind, Progress};
 use crate::problem::{Problem, Problems, Result};
 
@@ -54,13 +54,10 @@ struct Child {
     trash: bool,
 }
 
-/// The namespace, and the snapshot whose clones are asked for.
+/// The snapshot whose clones are asked for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 struct ChildrenQuery {
-    /// The namespace in the pool.
-    namespace: Option<Name>,
     /// Only clones of this snapshot.
     snapshot: Option<Name>,
 }
@@ -77,26 +74,15 @@ async fn clone(
     Query(query): Query<PlaceQuery>,
     Json(new): Json<NewClone>,
 ) -> Result<impl IntoResponse> {
-    let parent = path.place(query);
-    let same_pool = new.pool.as_ref().is_none_or(|pool| *pool == path.pool);
-    let place = Place {
-        pool: new.pool.unwrap_or(path.pool).into(),
-        namespace: match new.namespace {
-            Some(namespace) => namespace.into(),
-            None if same_pool => parent.namespace.clone(),
-            None => String::new(),
-        },
-    };
-    let address = format!(
-        "/api/v1/pools/{}/images/{}{}",
-        in_address(&place.pool),
-        in_address(&new.name),
-        namespace_in_address(&place.namespace),
-    );
-    let features = new
-        .features
-        .map(|names| names.join(",").parse::<Features>());
-    let features = features.transpose()?;
+    let pool = new.pool.unwrap_or_else(|| path.pool.clone());
+    let same_pool = pool == path.pool;
+    let namespace = new
+        .namespace
+        .or_else(|| query.namespace.clone().filter(|_| same_pool));
+    let location = location(&pool, &new.name, namespace.as_ref());
+    let features = new.features.map(|names| features(&names)).transpose()?;
+    let parent = query.place(path.pool);
+    let place = PlaceQuery { namespace }.place(pool);
     let image = app.ceph.call(move |conn| {
         let (from, to) = (parent.ioctx(conn)?, place.ioctx(conn)?);
         let mut options = ImageOptions::new();
@@ -111,7 +97,7 @@ async fn clone(
         Image::look_at(&to, &new.name, None)
     });
     let image = image.await?;
-    let headers = [(header::LOCATION, address)];
+    let headers = [(header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, Json(image)))
 }
 
@@ -125,13 +111,14 @@ fn is_protected(ioctx: &IoCtx, image: &str, snapshot: &str) -> Result<bool> {
 /// List the clones of an image's snapshots
 ///
 /// Those in all pools that the service's Ceph user can look into, and those in the trash.
-#[utoipa::path(get, path = "/pools/{pool}/images/{image}/children", tag = "clones", params(ImageParts, ChildrenQuery), responses((status = 200, body = List<Child>), Problems))]
+#[utoipa::path(get, path = "/pools/{pool}/images/{image}/children", tag = "clones", params(ImageParts, PlaceQuery, ChildrenQuery), responses((status = 200, body = List<Child>), Problems))]
 async fn children(
     State(app): State<AppState>,
     Path(path): Path<ImageParts>,
+    Query(place): Query<PlaceQuery>,
     Query(query): Query<ChildrenQuery>,
 ) -> Result<Json<List<Child>>> {
-    let place = path.place(query.namespace);
+    let place = place.place(path.pool);
     let children = app.ceph.in_pool(&place, move |ioctx| {
         let mut options = OpenOptions::new().read_only();
         if let Some(snapshot) = query.snapshot {
@@ -169,7 +156,7 @@ async fn flatten_image(
     Path(path): Path<ImageParts>,
     Query(query): Query<PlaceQuery>,
 ) -> Result<Accepted> {
-    let place = path.place(query.namespace);
+    let place = query.place(path.pool);
     let name = path.image.to_string();
     let check = app.ceph.in_pool(&place, move |ioctx| {
         let image = rbd::Image::open_read_only(ioctx, &name)?;
@@ -178,13 +165,10 @@ async fn flatten_image(
         Ok(something)
     });
     if !check.await? {
-        let detail = format!(
-            "{place}/{} is no clone, or has been flattened",
-            &*path.image
-        );
+        let detail = format!("{place}/{} is no clone, or has been flattened", path.image);
         return Err(Problem::conflict("no-parent", detail));
     }
-    let subject = format!("{place}/{}", &*path.image);
+    let subject = format!("{place}/{}", path.image);
     let work = move |conn: &Conn, progress: &Progress| {
         let image = rbd::Image::open(&place.ioctx(conn)?, &path.image)?;
         flatten::flatten(&image, progress)?;

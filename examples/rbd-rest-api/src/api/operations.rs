@@ -40,7 +40,6 @@ pub fn streaming() -> OpenApiRouter<AppState> {
 /// Which operations.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 struct PageQuery {
     /// At most so many.
     #[serde(default = "PageQuery::limit")]

@@ -4,20 +4,19 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
-use rados::{ErrorKind, IoCtx};
+use rados::{Conn, ErrorKind, IoCtx};
 use rbd::{SnapInfo, SnapNamespaceType};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::List;
 use super::images::{ImageParts, PlaceQuery};
+use super::{List, image_create};
 use crate::app::AppState;
-use crate::ceph::Place;
 use crate::extract::{Json, Path, Query};
-use crate::names::{Name, in_address};
-use crate::operations::{Accepted, Operation, OperationKind};
+use crate::names::Name;
+use crate::operations::{Accepted, Operation, OperationKind, Progress};
 use crate::problem::{Problem, Problems, Result};
 
 pub fn router() -> OpenApiRouter<AppState> {
@@ -63,20 +62,6 @@ pub struct SnapshotParts {
     pub snapshot: Name,
 }
 
-impl SnapshotParts {
-    /// Where the image is.
-    pub fn place(&self, query: PlaceQuery) -> Place {
-        place(&self.pool, query)
-    }
-}
-
-fn place(pool: &Name, query: PlaceQuery) -> Place {
-    Place {
-        pool: pool.to_string(),
-        namespace: query.namespace.map(String::from).unwrap_or_default(),
-    }
-}
-
 /// List an image's snapshots
 ///
 /// Those that somebody made by name, the oldest first; not those of groups and of mirroring.
@@ -86,7 +71,7 @@ async fn list(
     Path(path): Path<ImageParts>,
     Query(query): Query<PlaceQuery>,
 ) -> Result<Json<List<Snapshot>>> {
-    let place = place(&path.pool, query);
+    let place = query.place(path.pool);
     let list = app.ceph.in_pool(&place, move |ioctx| {
         let image = rbd::Image::open_read_only(ioctx, &path.image)?;
         let snapshots = image.snap_list_with_types()?.into_iter();
@@ -108,14 +93,8 @@ async fn create(
     Query(query): Query<PlaceQuery>,
     Json(new): Json<NewSnapshot>,
 ) -> Result<impl IntoResponse> {
-    let place = place(&path.pool, query);
-    let address = format!(
-        "/api/v1/pools/{}/images/{}/snapshots/{}{}",
-        in_address(&place.pool),
-        in_address(&path.image),
-        in_address(&new.name),
-        namespace_in_address(&place.namespace),
-    );
+    let location = location(&path, &new.name, query.namespace.as_ref());
+    let place = query.place(path.pool);
     let snapshot = app.ceph.in_pool(&place, move |ioctx| {
         let image = rbd::Image::open(ioctx, &path.image)?;
         image.snap_create(&new.name)?;
@@ -124,7 +103,7 @@ async fn create(
         Ok(snapshot)
     });
     let snapshot = snapshot.await?;
-    let headers = [(header::LOCATION, address)];
+    let headers = [(header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, Json(snapshot)))
 }
 
@@ -135,7 +114,7 @@ async fn get(
     Path(path): Path<SnapshotParts>,
     Query(query): Query<PlaceQuery>,
 ) -> Result<Json<Snapshot>> {
-    let place = path.place(query);
+    let place = query.place(path.pool);
     let snapshot = app.ceph.in_pool(&place, move |ioctx| {
         let image = rbd::Image::open_read_only(ioctx, &path.image)?;
         let snapshot = find(&image, &path.snapshot)?;
@@ -212,7 +191,7 @@ async fn roll_back(
     Path(path): Path<SnapshotParts>,
     Query(query): Query<PlaceQuery>,
 ) -> Result<Accepted> {
-    let place = path.place(query);
+    let place = query.place(path.pool);
     let (name, snapshot) = (path.image.to_string(), path.snapshot.to_string());
     let check = app.ceph.in_pool(&place, move |ioctx| {
         let image = rbd::Image::open_read_only(ioctx, &name)?;
@@ -220,8 +199,8 @@ async fn roll_back(
         Ok(image.close()?)
     });
     check.await?;
-    let subject = format!("{place}/{}@{}", &*path.image, &*path.snapshot);
-    let work = move |conn: &rados::Conn, progress: &crate::operations::Progress| {
+    let subject = format!("{place}/{}@{}", path.image, path.snapshot);
+    let work = move |conn: &Conn, progress: &Progress| {
         let image = rbd::Image::open(&place.ioctx(conn)?, &path.image)?;
         image
             .snap_rollback_with_progress(&path.snapshot, |done, total| progress.at(done, total))?;
@@ -238,7 +217,7 @@ async fn change(
     query: PlaceQuery,
     change: impl FnOnce(&rbd::Image, &str) -> Result<()> + Send + 'static,
 ) -> Result<StatusCode> {
-    let place = path.place(query);
+    let place = query.place(path.pool);
     let changed = app.ceph.in_pool(&place, move |ioctx: &IoCtx| {
         let image = rbd::Image::open(ioctx, &path.image)?;
         change(&image, &path.snapshot)?;
@@ -266,10 +245,12 @@ fn look_at(image: &rbd::Image, snapshot: SnapInfo) -> Result<Snapshot> {
     })
 }
 
-/// The query that says which namespace it is, unless it is the default one.
-pub fn namespace_in_address(namespace: &str) -> String {
+/// Where a snapshot is in the API.
+fn location(path: &ImageParts, snapshot: &Name, namespace: Option<&Name>) -> String {
+    let image = image_create::location(&path.pool, &path.image, None);
+    let snapshot = format!("{image}/snapshots/{}", snapshot.in_url());
     match namespace {
-        "" => String::new(),
-        namespace => format!("?namespace={}", in_address(namespace)),
+        Some(namespace) => format!("{snapshot}?namespace={}", namespace.in_url()),
+        None => snapshot,
     }
 }

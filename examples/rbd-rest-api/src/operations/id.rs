@@ -20,13 +20,8 @@ pub struct Id {
 impl Id {
     /// That of an operation that begins now.
     pub fn new(pool: i64) -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        let now = Timestamp::now();
-        let random = RandomState::new().hash_one(now.as_nanosecond());
-        Self {
-            pool,
-            stamp: stamp(now, random),
-        }
+        let stamp = new_id();
+        Self { pool, stamp }
     }
 
     /// One that comes before all that begin later.
@@ -62,6 +57,13 @@ impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.pool, self.stamp)
     }
+}
+
+/// Unique among all processes: when, and at random.
+pub fn new_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let now = Timestamp::now();
+    stamp(now, RandomState::new().hash_one(now.as_nanosecond()))
 }
 
 fn stamp(time: Timestamp, random: u64) -> String {

@@ -97,9 +97,6 @@ fn names_may_be_odd_and_places_namespaces() {
         assert_eq!(service.delete(address).status, 204);
     }
     service.get(&path).problem(404);
-    service
-        .get(&format!("{path}?namespaces=ns%201"))
-        .problem(422);
 }
 
 #[test]
