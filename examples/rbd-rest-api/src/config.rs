@@ -102,6 +102,10 @@ pub struct Settings {
     )]
     pub ceph_id: String,
 
+    /// The file with that user's key alone, as `ceph auth get-key` prints it, instead of a keyring
+    #[arg(long, env = "RBD_REST_API_CEPH_KEY_FILE", value_name = "FILE")]
+    pub ceph_key_file: Option<PathBuf>,
+
     /// Answer within so many seconds, if only that the cluster did not; uploads, downloads and operations take
     /// the time they need
     #[arg(long, env = "RBD_REST_API_DEADLINE", default_value = "10", value_name = "SECONDS", value_parser = seconds)]

@@ -362,7 +362,7 @@ async fn send(
     while position < part.end {
         let end = part.end.min(position.saturating_add(WINDOW));
         let ranges = match end - position {
-            ..=SMALL => vec![position..end],
+            ..=SMALL => std::iter::once(position..end).collect(),
             _ => {
                 let opened = Arc::clone(opened);
                 rados::blocking(move || data_in(&opened.image, position..end)).await?

@@ -247,6 +247,12 @@ impl Pool {
         Self { name }
     }
 
+    /// It, through the library.
+    pub fn ioctx(&self) -> rados::IoCtx {
+        let conn = rados::Conn::builder().config_file(cluster().conf_path());
+        conn.connect().unwrap().ioctx(&self.name).unwrap()
+    }
+
     /// The path of its resources.
     pub fn path(&self, rest: &str) -> String {
         format!("/api/v1/pools/{}{rest}", self.name)
