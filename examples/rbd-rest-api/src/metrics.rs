@@ -128,7 +128,7 @@ impl prometheus_client::collector::Collector for Now {
             (
                 "operations_running",
                 "Operations that go on",
-                self.operations.running() as u64,
+                self.operations.running(),
             ),
             (
                 "ceph_connected",

@@ -132,9 +132,12 @@ impl Progress {
     /// It is so far; it has to stop if this answers `Break`.
     pub fn at(&self, done: u64, total: u64) -> ControlFlow<()> {
         self.0.state.send_if_modified(|operation| {
+            if operation.ended.is_some() {
+                return false;
+            }
             let changed = (operation.done, operation.total) != (done, total);
             (operation.done, operation.total) = (done, total);
-            changed && operation.ended.is_none()
+            changed
         });
         match *self.0.canceled.borrow() {
             true => ControlFlow::Break(()),
@@ -255,10 +258,14 @@ impl Operations {
         }
     }
 
-    /// How many go on here.
-    pub fn running(&self) -> usize {
-        let running = |entry: &&Arc<Entry>| entry.state.borrow().ended.is_none();
-        self.lock().entries.values().filter(running).count()
+    /// How many go on in this process.
+    pub fn running(&self) -> u64 {
+        let state = self.lock();
+        let running = state
+            .entries
+            .values()
+            .filter(|entry| entry.state.borrow().ended.is_none());
+        running.count() as u64
     }
 
     fn remember(&self, entry: &Arc<Entry>) -> Result<()> {
@@ -339,5 +346,82 @@ impl IntoResponse for Accepted {
             axum::Json(self.0),
         )
             .into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Arc<Entry> {
+        let id = Id::new(1);
+        let operation = Operation {
+            id: id.to_string(),
+            kind: OperationKind::Resize,
+            subject: "rbd/disk1".to_owned(),
+            state: OperationState::Running,
+            done: 0,
+            total: 0,
+            started: Timestamp::now(),
+            ended: None,
+            problem: None,
+        };
+        Arc::new(Entry {
+            id,
+            state: watch::Sender::new(operation),
+            canceled: watch::Sender::default(),
+            recorded: watch::Sender::default(),
+        })
+    }
+
+    #[test]
+    fn only_what_was_canceled_and_stopped_for_it_is_canceled() {
+        let of = |cancel: bool, result| {
+            let entry = entry();
+            entry.canceled.send_replace(cancel);
+            entry.end(result);
+            let state = entry.state.borrow().state;
+            state
+        };
+        assert_eq!(of(true, Err(Problem::canceled())), OperationState::Canceled);
+        assert_eq!(of(true, Err(Problem::invalid("x"))), OperationState::Failed);
+        assert_eq!(of(false, Err(Problem::canceled())), OperationState::Failed);
+        assert_eq!(of(true, Ok(())), OperationState::Succeeded);
+    }
+
+    #[test]
+    fn what_has_ended_stays_as_it_is() {
+        let entry = entry();
+        entry.end(Err(Problem::service_ended()));
+        entry.end(Ok(()));
+        let progress = Progress(Arc::clone(&entry));
+        assert!(progress.at(1, 2).is_continue());
+        let operation = entry.state.borrow().clone();
+        assert_eq!(operation.state, OperationState::Failed);
+        assert_eq!((operation.done, operation.total), (0, 0));
+    }
+
+    #[test]
+    fn the_oldest_that_are_recorded_are_forgotten() {
+        let operations = Operations::default();
+        let going_on = entry();
+        operations.remember(&going_on).unwrap();
+        for _ in 0..REMEMBERED + 50 {
+            let entry = entry();
+            entry.end(Ok(()));
+            entry.recorded.send_replace(Recorded::Ended);
+            operations.remember(&entry).unwrap();
+        }
+        let state = operations.lock();
+        assert!(state.entries.len() <= REMEMBERED + 1);
+        assert!(state.entries.contains_key(&going_on.id.to_string()));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_after_the_end() {
+        let operations = Operations::default();
+        operations.end(Instant::now()).await;
+        let refused = operations.remember(&entry()).unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -82,6 +82,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, name, detail)
     }
 
+    /// Another request is about to do it.
+    pub fn in_progress(detail: impl Into<String>) -> Self {
+        Self {
+            passing: true,
+            ..Self::conflict("in-progress", detail)
+        }
+    }
+
     /// What is asked for is not begun any more.
     pub fn ending() -> Self {
         let detail = "the service is ending; another may do it";
@@ -106,14 +114,6 @@ impl Problem {
         let detail =
             "the service that ran it has ended, or is cut off; part of it may have been done";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "service-ended", detail)
-    }
-
-    /// Another request is about to do it.
-    pub fn in_progress(detail: impl Into<String>) -> Self {
-        Self {
-            passing: true,
-            ..Self::conflict("in-progress", detail)
-        }
     }
 
     /// There is no connection to the cluster.

@@ -141,10 +141,8 @@ impl Record {
     }
 
     fn is_old(&self, now: Timestamp) -> bool {
-        let age = |ended| now.duration_since(ended).unsigned_abs();
-        self.operation
-            .ended
-            .is_some_and(|ended| age(ended) > KEPT.0)
+        let since = now - KEPT.0;
+        self.operation.ended.is_some_and(|ended| ended < since)
     }
 }
 
@@ -267,5 +265,79 @@ fn absent_is_empty<T: Default>(answer: rados::Result<T>) -> rados::Result<T> {
     match answer {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(T::default()),
         answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::OperationKind;
+
+    fn record(state: OperationState, ended: Option<Timestamp>) -> Record {
+        let operation = Operation {
+            id: Id::new(1).to_string(),
+            kind: OperationKind::Flatten,
+            subject: "rbd/disk1".to_owned(),
+            state,
+            done: 3,
+            total: 7,
+            started: Timestamp::now(),
+            ended,
+            problem: ended.map(|_| rados::Error::refused("rbd_flatten", 125, "x").into()),
+        };
+        let owner = "a cookie".to_owned();
+        Record { operation, owner }
+    }
+
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        let written = record(OperationState::Failed, Some(Timestamp::now()));
+        let read = Record::parse(&written.to_json()).unwrap();
+        let json = |record: &Record| serde_json::to_value(record).unwrap();
+        assert_eq!(json(&read), json(&written));
+        assert_eq!(json(&read)["problem"]["errno_name"], "ECANCELED");
+        assert_eq!(json(&read)["kind"], "flatten");
+        for other in ["", "{}", "[]", r#"{"id":"1-0","kind":"teleport"}"#] {
+            assert!(Record::parse(other.as_bytes()).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_has_failed_where_it_was() {
+        let given_up = record(OperationState::Running, None).given_up();
+        assert!(!given_up.is_running());
+        let operation = given_up.operation;
+        assert_eq!(operation.state, OperationState::Failed);
+        assert_eq!((operation.done, operation.total), (3, 7));
+        assert!(operation.ended.is_some());
+        let problem = operation.problem.unwrap().to_string();
+        assert!(problem.contains("the service that ran it has ended"));
+    }
+
+    #[test]
+    fn only_what_ended_long_ago_is_old() {
+        let now = Timestamp::now();
+        let ended = |ago| {
+            record(
+                OperationState::Succeeded,
+                Some(now - Duration::from_secs(ago)),
+            )
+        };
+        assert!(ended(3601).is_old(now));
+        assert!(!ended(3599).is_old(now));
+        // By a clock that is ahead.
+        let ahead = Some(now + Duration::from_secs(7200));
+        assert!(!record(OperationState::Succeeded, ahead).is_old(now));
+        assert!(!record(OperationState::Running, None).is_old(now));
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_lists() {
+        let (new, old) = (
+            Id::new(1),
+            Id::at(Timestamp::now() - Duration::from_secs(1)),
+        );
+        assert!(record_key(&new) < record_key(&old));
+        assert!(cancel_key(&new) < record_key(&new));
     }
 }

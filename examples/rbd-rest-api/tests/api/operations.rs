@@ -3,11 +3,15 @@
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
+use rados::LockRequest;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use ureq::http::StatusCode;
 
 use crate::common::{Answer, Pool, Service, ended, operation_until, rbd};
+
+/// Where a pool's operations are recorded.
+const OBJECT: &str = "rbd_rest_api.operations";
 
 /// Starts to flatten a clone of so many objects, one after the other. No map tells that there is nothing in them.
 fn start_long(service: &Service, pool: &Pool, objects: u32) -> Answer {
@@ -294,23 +298,18 @@ fn operations_are_listed_by_pages() {
     let one = |service: &Service| ended(service, &service.post(&rollback, json!({})));
     let mut made: Vec<_> = [&here, &there, &here, &there, &here].map(one).into();
     made.reverse();
-    let mut listed = Vec::new();
+    // Other tests' operations are among them.
+    let mut ours = Vec::new();
     let mut next = String::new();
-    loop {
+    while ours.len() < made.len() {
         let page = there.get(&format!("/api/v1/operations?limit=2{next}")).ok();
-        let items = page["Items"].as_array().unwrap().clone();
+        let items = page["Items"].as_array().unwrap();
         assert!(items.len() <= 2);
-        listed.extend(items);
-        match page["Continue"].as_str() {
-            Some(id) => next = format!("&continue={id}"),
-            None => break,
-        }
+        let is_ours = |o: &&Value| made.iter().any(|m| m["id"] == o["id"]);
+        ours.extend(items.iter().filter(is_ours).cloned());
+        next = format!("&continue={}", page["Continue"].as_str().unwrap_or("none"));
     }
-    let ours: Vec<_> = listed
-        .iter()
-        .filter(|o| made.iter().any(|m| m["id"] == o["id"]))
-        .collect();
-    assert_eq!(ours, made.iter().collect::<Vec<_>>());
+    assert_eq!(ours, made);
     for wrong in ["limit=0", "limit=1001", "limit=x", "continue=1"] {
         there
             .get(&format!("/api/v1/operations?{wrong}"))
@@ -322,4 +321,80 @@ fn operations_are_listed_by_pages() {
         there.get(&format!("{path}/events")).problem(404);
         there.delete(&path).problem(404);
     }
+}
+
+/// An operation that is done at once.
+fn start_short(service: &Service, pool: &Pool) -> Answer {
+    let spec = format!("{}/disk1", pool.name);
+    rbd(&["create", &spec, "--size", "1M"]);
+    rbd(&["snap", "create", &format!("{spec}@s")]);
+    let rollback = pool.path("/images/disk1/snapshots/s/rollback");
+    service.post(&rollback, json!({}))
+}
+
+#[test]
+fn an_operation_that_cannot_be_recorded_is_done() {
+    let (pool, here, there) = (Pool::new(), Service::start(), Service::start());
+    // Nobody else gets the lock of those that run operations.
+    let request = LockRequest::new("running", Duration::from_secs(300));
+    let lock = pool.ioctx().lock_exclusive(OBJECT, request).unwrap();
+    let started = start_short(&here, &pool);
+    let path = location(&started);
+    assert_eq!(ended(&here, &started)["state"], "succeeded");
+    there.get(&path).problem(404);
+    lock.unlock().unwrap();
+    testcluster::wait_until("it is recorded", Duration::from_secs(20), || {
+        there.get(&path).status == 200
+    })
+    .unwrap();
+    assert_eq!(there.get(&path).ok(), here.get(&path).ok());
+}
+
+#[test]
+fn old_operations_are_forgotten() {
+    let (pool, service) = (Pool::new(), Service::start());
+    let ioctx = pool.ioctx();
+    let pool_id = ioctx.pool_id().unwrap();
+    let old = |n: u64, ended: &str| {
+        let (time, random) = (0x17f_0000_0000 + n, n);
+        let stamp = format!("{time:011x}{random:016x}");
+        let id = format!("{pool_id}-{stamp}");
+        let newest_first = stamp.chars().map(|c| {
+            let digit = c.to_digit(16).unwrap();
+            char::from_digit(15 - digit, 16).unwrap()
+        });
+        let record = json!({
+            "id": id, "kind": "resize", "subject": "x/y", "state": "succeeded", "done": 1, "total": 1,
+            "started": "2022-01-01T00:00:00Z", "ended": ended, "owner": "somebody",
+        });
+        let key = format!("o{}", newest_first.collect::<String>());
+        (key, record.to_string())
+    };
+    let records: Vec<_> = (0..60).map(|n| old(n, "2022-01-01T00:00:00Z")).collect();
+    ioctx.omap_set(OBJECT, records).unwrap();
+    let kept = || {
+        let keys = ioctx.omap_keys(OBJECT);
+        keys.map(|key| key.unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept().len(), 60);
+    let list = || service.get("/api/v1/operations?limit=1000").ok();
+    assert!(
+        list()["Items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|o| o["subject"] == "x/y")
+    );
+    // Whoever sees them has them swept.
+    let all_gone = || kept().is_empty();
+    testcluster::wait_until("they are forgotten", Duration::from_secs(20), all_gone).unwrap();
+    let soon = "2999-01-01T00:00:00Z";
+    let records: Vec<_> = (0..1100).map(|n| old(n, soon)).collect();
+    ioctx.omap_set(OBJECT, records).unwrap();
+    let operation = ended(&service, &start_short(&service, &pool));
+    let few = || kept().len() <= 1001;
+    testcluster::wait_until("the oldest are forgotten", Duration::from_secs(20), few).unwrap();
+    assert!(!kept().contains(&old(0, soon).0));
+    assert!(kept().contains(&old(1099, soon).0));
+    assert!(list()["Items"].as_array().unwrap().contains(&operation));
 }
