@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::routing::get;
 
 use crate::app::AppState;
@@ -21,8 +20,7 @@ pub fn router() -> Router<AppState> {
 
 async fn ready(State(app): State<AppState>) -> Result<&'static str> {
     if *app.ending.borrow() {
-        let (status, name) = (StatusCode::SERVICE_UNAVAILABLE, "ending");
-        return Err(Problem::new(status, name, "the service is about to end"));
+        return Err(Problem::ending());
     }
     let deadline = DEADLINE.min(app.settings.load().deadline);
     let ask = app

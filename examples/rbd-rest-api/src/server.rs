@@ -31,6 +31,9 @@ use crate::tls::Tls;
 use crate::transfers::Transfers;
 use crate::{access, api, health, metrics, ui};
 
+/// How long after the grace operations and the connection to the cluster may take to end.
+const LAST: Duration = Duration::from_secs(4);
+
 /// Has the settings' log filter hold.
 pub type SetLog = Box<dyn Fn(&Settings) -> Result<(), Error> + Send + Sync>;
 
@@ -67,8 +70,15 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     if time::timeout_at(limit, serving).await.is_err() {
         tracing::warn!("some requests have not ended within {grace:?}");
     }
-    app.operations.end(limit).await;
-    app.ceph.close().await;
+    let rest = limit.saturating_duration_since(Instant::now());
+    let last = async {
+        // Those that go on after half of what is left have the other half to stop.
+        app.operations.end(Instant::now() + rest / 2).await;
+        app.ceph.close().await;
+    };
+    if time::timeout(rest + LAST, last).await.is_err() {
+        tracing::warn!("not all is ended as it should be");
+    }
     tracing::info!("ended");
     Ok(())
 }

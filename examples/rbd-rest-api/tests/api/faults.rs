@@ -208,7 +208,7 @@ fn a_cluster_that_is_not_there_at_first_is_found_later() {
     let start = Instant::now();
     assert_eq!(service.terminate().code(), Some(0));
     assert!(
-        start.elapsed() < Duration::from_secs(5),
+        start.elapsed() < Duration::from_secs(10),
         "{:?}",
         start.elapsed()
     );

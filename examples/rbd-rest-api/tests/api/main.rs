@@ -3,7 +3,6 @@
 
 mod common;
 mod raw;
-mod transfer;
 
 mod clones;
 mod data;
@@ -18,4 +17,5 @@ mod reload;
 mod security;
 mod shutdown;
 mod snapshots;
+mod transfer;
 mod trash;
