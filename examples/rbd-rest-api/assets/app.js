@@ -700,8 +700,10 @@ function imageRow(place, image, known, signal) {
     fill(tr, 2, usageGauge(entry.usage));
   };
   whenSeen(tr, signal, look, (problem) => {
-    const missing = [...tr.querySelectorAll(".pending")];
-    missing.forEach((cell, n) => cell.replaceWith(n === 0 ? unavailable(problem) : ""));
+    for (const cell of tr.querySelectorAll(".pending")) cell.replaceWith("–");
+    const here = where(place, name);
+    const removed = [...watched.values()].some(({ operation }) => operation.kind === "remove_image" && operation.subject === here);
+    tr.firstChild.append(" ", removed ? h("span", { class: "mark" }, "being removed") : unavailable(problem));
   });
   return tr;
 }
