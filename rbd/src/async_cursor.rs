@@ -177,8 +177,8 @@ impl<I: AsRef<Image>> AsyncCursor<I> {
             .check_fits("rbd_aio_write2", self.position, len)
             .map_err(|error| error.on(image.subject()))?;
         let data = data[..len].to_vec();
-        self.writes
-            .push(image, data, self.position, IoFlags::empty());
+        let write = image.write_and_drop(data, self.position, IoFlags::empty());
+        self.writes.push(self.position, write);
         self.position += len as u64;
         self.written = self.position;
         Poll::Ready(Ok(len))

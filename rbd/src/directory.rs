@@ -137,8 +137,8 @@ pub fn rename(ioctx: &IoCtx, from: &str, to: &str) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound`; `NotEmpty` when it has snapshots; `Busy` when it is open elsewhere, or was open in a
-/// client that died less than half a minute ago; `InvalidArgument` for an empty name or one with a
-/// NUL byte.
+/// client that died less than half a minute ago; `Other` (EMLINK) when it is in a group;
+/// `InvalidArgument` for an empty name or one with a NUL byte.
 #[doc(alias = "rbd_remove")]
 pub fn remove(ioctx: &IoCtx, name: &str) -> Result<()> {
     const OP: &str = "rbd_remove";
@@ -205,6 +205,7 @@ pub(crate) fn with_name(
 pub(crate) fn why_not_removed(error: Error) -> Error {
     match error.errno().raw() {
         libc::ENOTEMPTY => error.hint("the image has snapshots; remove them first"),
+        libc::EMLINK => error.hint("the image is in a group; take it out first"),
         libc::EBUSY => error.hint(
             "the image is open elsewhere, or was in a client that died less than half a minute ago",
         ),

@@ -2,8 +2,10 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
+#[cfg(feature = "write-zeroes")]
+use ceph_core::aio::ready;
 use futures_sink::Sink;
 use rados::{Error, IoBuf, Result};
 
@@ -112,6 +114,30 @@ impl<I: AsRef<Image>> ImageWriter<I> {
         Ok(())
     }
 
+    /// Makes the next `bytes` read as zeros, as [`Image::write_zeroes`] does, once fewer than the depth are in
+    /// flight. Otherwise as [`write`](Self::write).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); `Unsupported` where the library lacks it. Needs the feature `write-zeroes`.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it has not started to write.
+    #[cfg(feature = "write-zeroes")]
+    #[doc(alias = "rbd_aio_write_zeroes")]
+    pub async fn write_zeroes(&mut self, bytes: u64) -> Result<()> {
+        poll_fn(|context| self.poll_room(context)).await?;
+        let (image, offset) = (self.image.as_ref(), self.position);
+        self.position = offset.saturating_add(bytes);
+        // It would silently do what fits only.
+        let len = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let write = match image.check_fits("rbd_aio_write_zeroes", offset, len) {
+            Ok(()) => image.aio_write_zeroes(offset, bytes),
+            Err(error) => ready(Err(error)),
+        };
+        self.writes.push(offset, write);
+        Ok(())
+    }
+
     /// Waits for all writes, and makes them durable.
     ///
     /// # Errors
@@ -134,8 +160,9 @@ impl<I: AsRef<Image>> ImageWriter<I> {
 
     fn start(&mut self, data: impl IoBuf, offset: u64) {
         self.position = offset.saturating_add(data.bytes().len() as u64);
-        self.writes
-            .push(self.image.as_ref(), data, offset, self.flags);
+        let image = self.image.as_ref();
+        let write = image.write_and_drop(data, offset, self.flags);
+        self.writes.push(offset, write);
     }
 
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
@@ -178,7 +205,6 @@ impl<I: AsRef<Image>> Sink<Chunk> for ImageWriter<I> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        ready!(self.poll_written(context))?;
-        Poll::Ready(Ok(()))
+        self.poll_written(context)
     }
 }

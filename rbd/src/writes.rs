@@ -5,9 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rados::{Completion, IoBuf, Result};
+use rados::{Completion, Result};
 
-use crate::IoFlags;
 use crate::image::Image;
 
 /// Writes that have been started and not yet been looked at, in the order in which they were started.
@@ -44,13 +43,10 @@ impl Writes {
         self.in_flight.front().map(|write| write.offset)
     }
 
-    /// Starts a write.
-    pub(crate) fn push(&mut self, image: &Image, data: impl IoBuf, offset: u64, flags: IoFlags) {
+    /// Adds a write that has been started.
+    pub(crate) fn push(&mut self, offset: u64, completion: Completion<Result<()>>) {
         self.flush = None; // it would not be about this one
-        self.in_flight.push_back(Write {
-            offset,
-            completion: image.write_and_drop(data, offset, flags),
-        });
+        self.in_flight.push_back(Write { offset, completion });
     }
 
     /// Waits until fewer than `limit` are in flight; says what a write failed with, each once.

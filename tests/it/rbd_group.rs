@@ -168,6 +168,12 @@ fn images_of_several_pools_join_and_leave_a_group() {
     }
     assert_eq!(one.group().unwrap().unwrap().name, "second");
     assert_eq!(rbd::group_image_list(&pool, "second").unwrap().len(), 1);
+    one.close().unwrap();
+    let text = fails(rbd::remove(&pool, "one"), ErrorKind::Other);
+    assert!(
+        text.contains("EMLINK") && text.contains("in a group"),
+        "{text}"
+    );
     let id = two.id().unwrap();
     rbd::group_image_remove_by_id(&pool, "group", &other, &id).unwrap();
     assert_eq!(two.group().unwrap(), None);

@@ -54,6 +54,31 @@ fn what_is_skipped_is_left_alone() {
 }
 
 #[test]
+fn zeros_are_written_between_pieces() {
+    let pool = Pool::new();
+    let image = image(&pool, "image", 8 * MIB);
+    image.write_all_at(&[9; 8 << 20], 0).unwrap();
+    let mut writer = image.writer(0).depth(2);
+    block_on(async {
+        writer.write(b"ab").await.unwrap();
+        writer.write_zeroes(6 * MIB).await.unwrap();
+        writer.write(b"c").await.unwrap();
+        writer.flush().await.unwrap();
+    });
+    assert_eq!(writer.written(), 6 * MIB + 3);
+    let all = content(&image);
+    assert!(all.starts_with(b"ab"));
+    assert!(all_zero(&all[2..(6 << 20) + 2]) && all[(6 << 20) + 2..].starts_with(b"c\t"));
+    // Nothing is cut silently.
+    let error = block_on(async {
+        writer.write_zeroes(2 * MIB).await.unwrap();
+        writer.flush().await
+    });
+    fails(error, ErrorKind::NoSpace);
+    assert_eq!(writer.written(), 6 * MIB + 3);
+}
+
+#[test]
 fn a_stream_can_be_forwarded_into_a_writer() {
     let pool = Pool::new();
     let from = image(&pool, "from", 20 * MIB);

@@ -5,16 +5,16 @@
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -54,12 +54,8 @@ struct Token {
     hash: Hash,
 }
 
-/// The tokens that are known.
-pub struct Tokens {
-    /// Nothing: everybody may do everything.
-    file: Option<PathBuf>,
-    known: ArcSwap<Vec<Token>>,
-}
+/// The tokens that are known; none: everybody may do everything.
+pub struct Tokens(ArcSwapOption<Vec<Token>>);
 
 /// Who makes a request.
 #[derive(Debug, Clone)]
@@ -71,37 +67,34 @@ pub struct Caller {
 impl Tokens {
     /// Reads the file of tokens, if one is set or needed.
     pub fn load(settings: &Settings) -> Result<Self, Error> {
-        let this = Self {
-            file: settings.tokens.clone(),
-            known: ArcSwap::default(),
-        };
-        if this.file.is_none() && !settings.insecure_no_auth {
+        if settings.tokens.is_none() && !settings.insecure_no_auth {
             return Err(
                 "no tokens are known: name their file with --tokens, or let everybody do \
                  everything with --insecure-no-auth"
                     .into(),
             );
         }
-        this.reload()?;
+        let this = Self(ArcSwapOption::empty());
+        this.reload(settings)?;
         Ok(this)
     }
 
     /// Reads the file again; if that fails, what was known stays.
-    pub fn reload(&self) -> Result<(), Error> {
-        if let Some(path) = &self.file {
-            self.known.store(Arc::new(read(path)?));
+    pub fn reload(&self, settings: &Settings) -> Result<(), Error> {
+        if let Some(path) = &settings.tokens {
+            self.0.store(Some(Arc::new(read(path)?)));
         }
         Ok(())
     }
 
     /// Whose token the request bears.
     fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        if self.file.is_none() {
+        let Some(known) = &*self.0.load() else {
             return Ok(Caller {
                 name: "everybody".into(),
                 role: Role::Admin,
             });
-        }
+        };
         let unauthorized = |detail| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
         let given = headers
             .get(header::AUTHORIZATION)
@@ -117,7 +110,6 @@ impl Tokens {
             ));
         }
         let hash: Hash = Sha256::digest(token.trim()).into();
-        let known = self.known.load();
         // All are looked at, in constant time each.
         let found = known.iter().fold(None, |found, token| {
             let same: bool = token.hash.ct_eq(&hash).into();
@@ -143,9 +135,16 @@ pub async fn authenticate(
         Method::GET | Method::HEAD | Method::OPTIONS => Role::Read,
         _ => Role::Write,
     };
-    caller.must_be(needed)?;
-    request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    let mut response = match caller.must_be(needed) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller.clone());
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    // For the log.
+    response.extensions_mut().insert(caller);
+    Ok(response)
 }
 
 impl Caller {

@@ -2,24 +2,53 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rados::{Conn, ErrorKind, IoCtx};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{self, Instant};
 
-use crate::config::Settings;
+use crate::config::Live;
+use crate::limits::Gauge;
 use crate::problem::Problem;
 
 /// How long to wait after a first, and at most after any, connect that failed.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// How long the end of the connection may take.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The connection to the cluster.
 #[derive(Clone)]
 pub struct Ceph {
     state: Arc<watch::Sender<State>>,
     calls: Arc<Semaphore>,
-    deadline: Duration,
+    counts: Arc<Counts>,
+    settings: Live,
+}
+
+/// What is counted.
+#[derive(Default)]
+struct Counts {
+    waiting: Gauge,
+    running: Gauge,
+    timeouts: AtomicU64,
+    connects: AtomicU64,
+}
+
+/// How things are with the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct CephStat {
+    pub connected: bool,
+    /// How often there was a new connection.
+    pub connects: u64,
+    /// Calls that wait for the connection, or for their turn.
+    pub waiting: u64,
+    /// Calls that wait for the cluster.
+    pub running: u64,
+    /// Requests that were answered because of their deadline.
+    pub timeouts: u64,
 }
 
 #[derive(Clone, Default)]
@@ -28,6 +57,8 @@ enum State {
     Connecting,
     Connected(Conn),
     Failed(Arc<rados::Error>),
+    /// For good.
+    Closed,
 }
 
 /// A pool and a namespace in it, which is empty for the default one.
@@ -38,9 +69,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens it.
+    /// Opens it. What is written to it while it is full fails, where it would wait for room otherwise.
     pub fn ioctx(&self, conn: &Conn) -> rados::Result<IoCtx> {
         let ioctx = conn.ioctx(&self.pool)?;
+        let ioctx = match ioctx.with_full_try() {
+            // Ceph 14 lacks it.
+            Err(error) if error.kind() == ErrorKind::Unsupported => ioctx,
+            opened => opened?,
+        };
         match self.namespace.is_empty() {
             true => Ok(ioctx),
             false => ioctx.with_namespace(&self.namespace),
@@ -59,7 +95,8 @@ impl fmt::Display for Place {
 
 impl Ceph {
     /// Begins to connect, and goes on until there is a connection. To be called in the runtime.
-    pub fn start(settings: &Settings) -> Self {
+    pub fn start(live: &Live) -> Self {
+        let settings = live.load();
         let mut builder = Conn::builder()
             .id(&settings.ceph_id)
             .mount_timeout(settings.deadline)
@@ -69,18 +106,38 @@ impl Ceph {
             Some(path) => builder.config_file(path),
             None => builder.default_config_file(),
         };
+        if let Some(path) = &settings.ceph_key_file {
+            builder = builder.option("keyfile", path.as_os_str().as_encoded_bytes());
+        }
         let this = Self {
             state: Arc::default(),
             calls: Arc::new(Semaphore::new(settings.max_calls as usize)),
-            deadline: settings.deadline,
+            counts: Arc::default(),
+            settings: Arc::clone(live),
         };
-        tokio::spawn(keep_connected(builder, Arc::clone(&this.state)));
+        let counts = Arc::clone(&this.counts);
+        tokio::spawn(keep_connected(builder, Arc::clone(&this.state), counts));
         this
+    }
+
+    /// How things are.
+    pub fn stat(&self) -> CephStat {
+        CephStat {
+            connected: matches!(*self.state.borrow(), State::Connected(_)),
+            connects: self.counts.connects.load(Ordering::Relaxed),
+            waiting: self.counts.waiting.get(),
+            running: self.counts.running.get(),
+            timeouts: self.counts.timeouts.load(Ordering::Relaxed),
+        }
+    }
+
+    fn deadline(&self) -> Duration {
+        self.settings.load().deadline
     }
 
     /// The connection; waits for the first one, at most until the deadline.
     pub async fn conn(&self) -> Result<Conn, Problem> {
-        self.conn_until(Instant::now() + self.deadline).await
+        self.conn_until(Instant::now() + self.deadline()).await
     }
 
     async fn conn_until(&self, end: Instant) -> Result<Conn, Problem> {
@@ -92,6 +149,7 @@ impl Ceph {
                 State::Connected(conn) => Ok(conn.clone()),
                 State::Failed(error) => Err(Problem::not_connected(error.to_string())),
                 State::Connecting => Err(Problem::not_connected(connecting)),
+                State::Closed => Err(Problem::ending()),
             },
             _ => Err(Problem::not_connected(connecting)),
         }
@@ -104,7 +162,7 @@ impl Ceph {
         T: Send + 'static,
         F: FnOnce(&Conn) -> Result<T, Problem> + Send + 'static,
     {
-        self.call_within(self.deadline, call).await
+        self.call_within(self.deadline(), call).await
     }
 
     /// [`call`](Self::call) with another deadline.
@@ -114,12 +172,18 @@ impl Ceph {
         F: FnOnce(&Conn) -> Result<T, Problem> + Send + 'static,
     {
         let end = Instant::now() + deadline;
-        let late = |_| Problem::no_answer(deadline);
+        let late = |_| {
+            self.counts.timeouts.fetch_add(1, Ordering::Relaxed);
+            Problem::no_answer(deadline)
+        };
+        let waiting = self.counts.waiting.count();
         let conn = self.conn_until(end).await?;
         let permit = Arc::clone(&self.calls).acquire_owned();
         let permit = time::timeout_at(end, permit).await.map_err(late)?;
+        drop(waiting);
+        let running = self.counts.running.count();
         let answer = rados::blocking(move || {
-            let _permit = permit;
+            let _until_then = (permit, running);
             call(&conn)
         });
         let answer = time::timeout_at(end, answer).await.map_err(late)?;
@@ -134,6 +198,16 @@ impl Ceph {
     {
         let place = place.clone();
         self.call(move |conn| call(&place.ioctx(conn)?)).await
+    }
+
+    /// Ends the connection, and waits until its threads have, but not for ever: what still uses it keeps it. While
+    /// they run, the program must not end.
+    pub async fn close(&self) {
+        let state = self.state.send_replace(State::Closed);
+        let close = rados::blocking(move || drop(state));
+        if time::timeout(CLOSED_WITHIN, close).await.is_err() {
+            tracing::warn!("the connection has not ended within {CLOSED_WITHIN:?}");
+        }
     }
 
     /// Connects anew if the problem is that the connection is of no more use.
@@ -151,26 +225,47 @@ impl Ceph {
     }
 }
 
-async fn keep_connected(builder: rados::ConnBuilder, state: Arc<watch::Sender<State>>) {
+async fn keep_connected(
+    builder: rados::ConnBuilder,
+    state: Arc<watch::Sender<State>>,
+    counts: Arc<Counts>,
+) {
     let mut changes = state.subscribe();
     let mut pause = RETRY.0;
     loop {
         let attempt = builder.clone();
-        match rados::blocking(move || attempt.connect()).await {
+        let (next, wait) = match rados::blocking(move || attempt.connect()).await {
             Ok(conn) => {
                 tracing::info!("connected to the cluster");
-                state.send_replace(State::Connected(conn));
+                counts.connects.fetch_add(1, Ordering::Relaxed);
                 pause = RETRY.0;
-                let lost = |state: &State| !matches!(state, State::Connected(_));
-                if changes.wait_for(lost).await.is_err() {
-                    return;
-                }
+                (State::Connected(conn), None)
             }
             Err(error) => {
                 tracing::warn!(%error, "no connection to the cluster; trying again in {pause:?}");
-                state.send_replace(State::Failed(Arc::new(error)));
-                time::sleep(pause).await;
+                let wait = pause;
                 pause = (pause * 2).min(RETRY.1);
+                (State::Failed(Arc::new(error)), Some(wait))
+            }
+        };
+        let open = state.send_if_modified(|state| {
+            let open = !matches!(state, State::Closed);
+            if open {
+                *state = next;
+            }
+            open
+        });
+        if !open {
+            return;
+        }
+        match wait {
+            Some(pause) => time::sleep(pause).await,
+            None => {
+                let lost = |state: &State| !matches!(state, State::Connected(_));
+                let lost = changes.wait_for(lost).await;
+                if !lost.is_ok_and(|state| matches!(*state, State::Connecting)) {
+                    return;
+                }
             }
         }
     }

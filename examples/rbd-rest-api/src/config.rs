@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
+use arc_swap::ArcSwap;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::auth::Role;
@@ -100,6 +102,10 @@ pub struct Settings {
     )]
     pub ceph_id: String,
 
+    /// The file with that user's key alone, as `ceph auth get-key` prints it, instead of a keyring
+    #[arg(long, env = "RBD_REST_API_CEPH_KEY_FILE", value_name = "FILE")]
+    pub ceph_key_file: Option<PathBuf>,
+
     /// Answer within so many seconds, if only that the cluster did not; uploads, downloads and operations take
     /// the time they need
     #[arg(long, env = "RBD_REST_API_DEADLINE", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
@@ -113,17 +119,120 @@ pub struct Settings {
     #[arg(long, env = "RBD_REST_API_MAX_CALLS", default_value = "64", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=500))]
     pub max_calls: u32,
 
+    /// How many uploads and downloads go on at once; further ones are refused
+    #[arg(long, env = "RBD_REST_API_MAX_TRANSFERS", default_value = "32", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=96))]
+    pub max_transfers: u32,
+
+    /// Give an upload or download up whose client has sent or taken nothing for so many seconds
+    #[arg(long, env = "RBD_REST_API_IDLE_TIMEOUT", default_value = "30", value_name = "SECONDS", value_parser = seconds)]
+    pub idle_timeout: Duration,
+
     /// How many connections are served at once; further ones wait to be accepted
     #[arg(long, env = "RBD_REST_API_MAX_CONNECTIONS", default_value = "1024", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 
-    /// How long requests in flight may go on after SIGTERM, in seconds
+    /// How many requests are answered at once; further ones are told to try again
+    #[arg(long, env = "RBD_REST_API_MAX_REQUESTS", default_value = "512", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests: u32,
+
+    /// How many uploads, downloads and streams of events go on at once; further ones are told to try again
+    #[arg(long, env = "RBD_REST_API_MAX_STREAMS", default_value = "128", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_streams: u32,
+
+    /// How long a client may take for TLS's handshake, for a request's head, and for a body that is no upload
+    #[arg(long, env = "RBD_REST_API_CLIENT_TIMEOUT", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub client_timeout: Duration,
+
+    /// How long a connection stays open between two requests
+    #[arg(long, env = "RBD_REST_API_KEEP_ALIVE", default_value = "75", value_name = "SECONDS", value_parser = seconds)]
+    pub keep_alive: Duration,
+
+    /// How long requests in flight may go on after SIGTERM
     #[arg(long, env = "RBD_REST_API_GRACE", default_value = "25", value_name = "SECONDS", value_parser = seconds)]
     pub grace: Duration,
 
-    /// Log as JSON, a line each. What is logged, RUST_LOG says
+    /// How much of that new connections are still accepted, while /readyz says no more
+    #[arg(long, env = "RBD_REST_API_DRAIN", default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub drain: Duration,
+
+    /// What is logged, as `info,rbd_rest_api=debug`; RUST_LOG says it otherwise, or else it is info
+    #[arg(long, env = "RBD_REST_API_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+
+    /// Log as JSON, a line each
     #[arg(long, env = "RBD_REST_API_LOG_JSON")]
     pub log_json: bool,
+}
+
+/// The settings that hold now.
+pub type Live = Arc<ArcSwap<Settings>>;
+
+/// A setting that holds until the service is started anew, and whether it is the same in two.
+type Fixed = (&'static str, fn(&Settings, &Settings) -> bool);
+
+impl Settings {
+    const FIXED: [Fixed; 12] = [
+        ("listen", |a, b| a.listen == b.listen),
+        ("insecure-no-auth", |a, b| {
+            a.insecure_no_auth == b.insecure_no_auth
+        }),
+        ("tls-cert", |a, b| {
+            a.tls_cert.is_some() == b.tls_cert.is_some()
+        }),
+        ("ceph-conf", |a, b| a.ceph_conf == b.ceph_conf),
+        ("ceph-id", |a, b| a.ceph_id == b.ceph_id),
+        ("ceph-timeout", |a, b| a.ceph_timeout == b.ceph_timeout),
+        ("max-calls", |a, b| a.max_calls == b.max_calls),
+        ("max-connections", |a, b| {
+            a.max_connections == b.max_connections
+        }),
+        ("max-transfers", |a, b| a.max_transfers == b.max_transfers),
+        ("idle-timeout", |a, b| a.idle_timeout == b.idle_timeout),
+        ("log-json", |a, b| a.log_json == b.log_json),
+        ("config", |a, b| a.config == b.config),
+    ];
+
+    /// What of `new` can hold from now on, and the names of what has changed and cannot.
+    pub fn followed_by(&self, new: Self) -> (Self, Vec<&'static str>) {
+        let changed = Self::FIXED.iter().filter(|(_, same)| !same(self, &new));
+        let changed = changed.map(|(name, _)| *name).collect();
+        let tls = self.tls_cert.is_some() && new.tls_cert.is_some();
+        let (tls_cert, tls_key) = match tls {
+            true => (new.tls_cert, new.tls_key),
+            false => (self.tls_cert.clone(), self.tls_key.clone()),
+        };
+        let tokens = match self.insecure_no_auth {
+            true => None,
+            false => new.tokens.or_else(|| self.tokens.clone()),
+        };
+        let next = Self {
+            allow_pool_delete: new.allow_pool_delete,
+            client_timeout: new.client_timeout,
+            deadline: new.deadline,
+            drain: new.drain,
+            grace: new.grace,
+            keep_alive: new.keep_alive,
+            log: new.log,
+            max_requests: new.max_requests,
+            max_streams: new.max_streams,
+            tls_cert,
+            tls_key,
+            tokens,
+            ..self.clone()
+        };
+        (next, changed)
+    }
+
+    /// What clap does not see if a part is from the file.
+    fn check(self) -> Result<Self, Error> {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err("tls-cert and tls-key go together".into());
+        }
+        if self.tokens.is_some() && self.insecure_no_auth {
+            return Err("tokens and insecure-no-auth cannot both be".into());
+        }
+        Ok(self)
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -135,15 +244,33 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// The program's arguments, completed by the environment and the file.
 pub fn parse() -> Result<Cli, Error> {
+    read().map_err(|error| match error.downcast::<clap::Error>() {
+        Ok(error) => error.exit(),
+        Err(error) => error,
+    })
+}
+
+/// The settings as they would be if the program were started now.
+pub fn read_settings() -> Result<Settings, Error> {
+    read().map(|cli| cli.settings)
+}
+
+fn read() -> Result<Cli, Error> {
     let args: Vec<OsString> = env::args_os().collect();
-    let first = Cli::command().ignore_errors(true).get_matches_from(&args);
+    let first = Cli::command().ignore_errors(true);
+    let first = first.try_get_matches_from(&args)?;
+    let path = first.try_get_one::<PathBuf>("config").ok().flatten();
+    let file = path.map(|path| (path, fs::read_to_string(path)));
     let mut command = Cli::command();
-    if let Some(path) = first.try_get_one::<PathBuf>("config").ok().flatten() {
-        let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        command = with_file(command, &text).map_err(|e| format!("{}: {e}", path.display()))?;
+    if let Some((path, text)) = file {
+        let at = |error: Error| format!("{}: {error}", path.display());
+        let text = text.map_err(|error| at(error.into()))?;
+        command = with_file(command, &text).map_err(at)?;
     }
-    let matches = command.get_matches_from(args);
-    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+    let matches = command.try_get_matches_from(args)?;
+    let Cli { command, settings } = Cli::from_arg_matches(&matches)?;
+    let settings = settings.check()?;
+    Ok(Cli { command, settings })
 }
 
 /// The command with the file's values for defaults.
@@ -176,7 +303,7 @@ mod tests {
         let matches = command.try_get_matches_from(args);
         let matches = matches.map_err(|e| e.to_string())?;
         let cli = Cli::from_arg_matches(&matches).map_err(|e| e.to_string())?;
-        Ok(cli.settings)
+        cli.settings.check().map_err(|e| e.to_string())
     }
 
     #[test]
@@ -197,5 +324,31 @@ mod tests {
         assert!(parsed("config = \"x\"", &[]).is_err());
         assert!(parsed("deadline = -1", &[]).unwrap_err().contains("-1"));
         assert!(parsed("deadline = [1]", &[]).is_err());
+    }
+
+    #[test]
+    fn what_belongs_together_is_together_in_the_file_too() {
+        let half = parsed("tls-cert = \"cert.pem\"", &[]).unwrap_err();
+        assert!(half.contains("tls-key"), "{half}");
+        let both = parsed("tokens = \"tokens\"", &["--insecure-no-auth"]).unwrap_err();
+        assert!(both.contains("insecure-no-auth"), "{both}");
+    }
+
+    #[test]
+    fn some_settings_change_at_run_time_and_others_do_not() {
+        let old = parsed("tokens = \"a\"", &["--deadline", "1"]).unwrap();
+        let file =
+            "tokens = \"b\"\ndeadline = 2\nceph-id = \"x\"\ntls-cert = \"c\"\ntls-key = \"k\"";
+        let (new, fixed) = old.followed_by(parsed(file, &[]).unwrap());
+        assert_eq!(new.tokens, Some("b".into()));
+        assert_eq!(new.deadline, Duration::from_secs(2));
+        assert_eq!(new.ceph_id, "admin");
+        assert_eq!(new.tls_cert, None);
+        assert_eq!(fixed, ["tls-cert", "ceph-id"]);
+        // The service is never opened to everybody while it runs.
+        let (open, fixed) = old.followed_by(parsed("", &["--insecure-no-auth"]).unwrap());
+        assert_eq!(open.tokens, Some("a".into()));
+        assert!(!open.insecure_no_auth);
+        assert_eq!(fixed, ["insecure-no-auth"]);
     }
 }

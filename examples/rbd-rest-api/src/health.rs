@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::get;
 
 use crate::app::AppState;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 
 /// How long the cluster may take to answer.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -19,7 +20,11 @@ pub fn router() -> Router<AppState> {
 }
 
 async fn ready(State(app): State<AppState>) -> Result<&'static str> {
-    let deadline = DEADLINE.min(app.settings.deadline);
+    if *app.ending.borrow() {
+        let (status, name) = (StatusCode::SERVICE_UNAVAILABLE, "ending");
+        return Err(Problem::new(status, name, "the service is about to end"));
+    }
+    let deadline = DEADLINE.min(app.settings.load().deadline);
     let ask = app
         .ceph
         .call_within(deadline, |conn| Ok(conn.wait_for_latest_osdmap()?));

@@ -37,8 +37,9 @@ const SWEPT: usize = 32;
 /// How long to wait for an answer that another makes, and between looks at it.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(50));
 
-/// After so long nobody is still making the image: a half-made one is left from somebody who died.
-const ABANDONED: Duration = Duration::from_secs(300);
+/// After so long since the first request a half-made image is taken for one whose maker died: making one takes some
+/// hundredths of a second, and others wait for it a second first.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// A client's key.
 pub struct Key(String);
@@ -207,8 +208,10 @@ impl Work<'_> {
             record.attempts += 1;
             record.makers.insert(me.clone());
             if let Some(raw) = self.store.put(found.as_ref(), &record)? {
-                if found.is_none() {
-                    self.store.sweep()?;
+                if found.is_none()
+                    && let Err(problem) = self.store.sweep()
+                {
+                    tracing::warn!(?problem, "expired keys could not be removed");
                 }
                 return Ok(Begun::Attempt(record, raw));
             }
@@ -280,7 +283,7 @@ impl Work<'_> {
                 Err(exists)
             }
             None if found.0.age() > ABANDONED && self.half_made(&found.0)? => {
-                rbd::remove(ioctx, self.name)?;
+                self.clear_away()?;
                 make()?;
                 self.finish()
             }
@@ -290,12 +293,37 @@ impl Work<'_> {
         }
     }
 
-    /// Whether what cannot be opened was begun by a maker; before it has an id in the directory nobody else can want
-    /// it.
+    /// The object with the image's id, which librbd makes first.
+    fn id_object(&self) -> String {
+        format!("rbd_id.{}", self.name)
+    }
+
+    /// Whether a maker began what cannot be opened.
     fn half_made(&self, record: &Record) -> Result<bool> {
-        let listed = rbd::list(self.store.ioctx)?;
-        let entry = listed.iter().find(|entry| entry.name == self.name);
-        Ok(entry.is_none_or(|entry| record.made(&entry.id)))
+        let mut encoded = [0; 64];
+        match self.store.ioctx.read(self.id_object(), &mut encoded, 0) {
+            // The id comes after its length.
+            Ok(len) => {
+                let id = encoded[..len].get(4..).unwrap_or_default();
+                Ok(record.made(&String::from_utf8_lossy(id)))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes what is half made.
+    fn clear_away(&self) -> Result<()> {
+        let ioctx = self.store.ioctx;
+        let gone = |removed: rados::Result<()>| match removed {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true),
+        };
+        // librbd does not find one that has not come into the directory.
+        if !gone(rbd::remove(ioctx, self.name))? {
+            gone(ioctx.remove(self.id_object()))?;
+        }
+        Ok(())
     }
 }
 

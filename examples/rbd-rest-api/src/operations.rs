@@ -92,6 +92,8 @@ pub struct Operations(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
+    /// How many keepers there are.
+    keepers: watch::Sender<usize>,
     at_once: Arc<Semaphore>,
 }
 
@@ -145,6 +147,7 @@ impl Default for Operations {
     fn default() -> Self {
         Self(Arc::new(Inner {
             state: Mutex::default(),
+            keepers: watch::Sender::default(),
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
         }))
     }
@@ -245,15 +248,21 @@ impl Operations {
         for keeper in self.lock().keepers.values() {
             keeper.notify_one();
         }
-        let all = async {
-            for entry in &entries {
-                let mut recorded = entry.recorded.subscribe();
-                let _ = recorded.wait_for(|&r| r == Recorded::Ended).await;
-            }
-        };
-        if time::timeout(STOPPED_WITHIN, all).await.is_err() {
+        let mut keepers = self.0.keepers.subscribe();
+        let dismissed = keepers.wait_for(|&number| number == 0);
+        if time::timeout(STOPPED_WITHIN, dismissed).await.is_err() {
             tracing::warn!("how some operations have ended could not be recorded");
         }
+    }
+
+    /// How many go on in this process.
+    pub fn running(&self) -> u64 {
+        let state = self.lock();
+        let running = state
+            .entries
+            .values()
+            .filter(|entry| entry.state.borrow().ended.is_none());
+        running.count() as u64
     }
 
     fn remember(&self, entry: &Arc<Entry>) -> Result<()> {

@@ -129,6 +129,18 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-answer", detail)
     }
 
+    /// The same, with more in its text.
+    #[must_use]
+    pub fn with(mut self, more: impl std::fmt::Display) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
+    /// What failed and why.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -198,7 +210,11 @@ impl IntoResponse for Problem {
         if status.is_server_error() {
             tracing::warn!(status = self.status, "{}", self.detail);
         }
-        let again = self.passing || status == StatusCode::SERVICE_UNAVAILABLE;
+        let unavailable = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        let again = self.passing || unavailable.contains(&status);
         let mut response = (status, axum::Json(self)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");

@@ -63,7 +63,16 @@ struct NewImage {
         ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to send the request again", min_length = 1, max_length = 200, pattern = "^[!-~]+$"),
     ),
     request_body = NewImage,
-    responses((status = 201, body = Image), Problems),
+    responses(
+        (
+            status = 201, body = Image,
+            headers(
+                ("Location" = String, description = "Where the image is"),
+                ("Idempotency-Replayed" = String, description = "true if the request had been answered before"),
+            ),
+        ),
+        Problems,
+    ),
 )]
 async fn create(
     State(app): State<AppState>,

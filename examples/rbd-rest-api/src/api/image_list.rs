@@ -109,7 +109,7 @@ async fn list(
     }
     let after = query.after.as_deref().map(from_token).transpose()?;
     let place = place.place(path.pool);
-    let end = Instant::now() + app.settings.deadline;
+    let end = Instant::now() + app.settings.load().deadline;
     let page = move |ioctx: &IoCtx| page(ioctx, &query.prefix, after, limit as usize);
     let (images, next) = app.ceph.in_pool(&place, page).await?;
     let items = match query.details {

@@ -40,6 +40,13 @@ pub struct ImageParts {
     pub image: Name,
 }
 
+impl ImageParts {
+    /// Where the image is.
+    pub fn place(&self, namespace: Option<Name>) -> Place {
+        PlaceQuery { namespace }.place(self.pool.clone())
+    }
+}
+
 /// Where in the pool it is.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

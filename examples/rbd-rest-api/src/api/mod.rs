@@ -1,6 +1,8 @@
 //! The API, version 1.
 
 mod clones;
+mod data;
+mod diff;
 mod image_create;
 mod image_list;
 mod images;
@@ -19,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::AppState;
 use crate::auth;
 use crate::config::Error;
+use crate::limits;
 use crate::problem::Problem;
 
 pub use images::Image;
@@ -56,30 +59,52 @@ impl utoipa::Modify for Bearer {
     }
 }
 
-fn open_api_router() -> OpenApiRouter<AppState> {
-    let v1 = OpenApiRouter::new()
+/// What is answered at once.
+fn requests() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .merge(clones::router())
         .merge(image_create::router())
         .merge(image_list::router())
         .merge(images::router())
         .merge(namespaces::router())
         .merge(operations::router())
-        .merge(operations::streaming())
         .merge(pools::router())
         .merge(snapshots::router())
-        .merge(trash::router());
-    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)
+        .merge(trash::router())
+}
+
+/// Uploads, downloads and whatever else takes the time it takes.
+fn streaming() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(data::router())
+        .merge(diff::router())
+        .merge(operations::streaming())
+}
+
+fn nested(
+    requests: OpenApiRouter<AppState>,
+    streaming: OpenApiRouter<AppState>,
+) -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", requests.merge(streaming))
 }
 
 /// The API and the document that describes it.
 pub fn router(app: &AppState) -> (Router<AppState>, utoipa::openapi::OpenApi) {
-    let (router, document) = open_api_router().split_for_parts();
+    let request = middleware::from_fn_with_state(app.clone(), limits::request);
+    let stream = middleware::from_fn_with_state(app.clone(), limits::stream);
+    let limited = nested(requests().layer(request), streaming().layer(stream));
+    let (router, document) = limited.split_for_parts();
     let authenticate = middleware::from_fn_with_state(app.clone(), auth::authenticate);
     (router.layer(authenticate), document)
 }
 
 /// Prints the OpenAPI document.
 pub fn print_openapi() -> Result<(), Error> {
-    println!("{}", open_api_router().into_openapi().to_pretty_json()?);
+    println!(
+        "{}",
+        nested(requests(), streaming())
+            .into_openapi()
+            .to_pretty_json()?
+    );
     Ok(())
 }

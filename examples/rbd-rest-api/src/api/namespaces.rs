@@ -91,7 +91,7 @@ async fn remove(
     let place = PoolParts { pool }.place();
     let remove = move |ioctx: &IoCtx| {
         rbd::namespace_remove(ioctx, &namespace)?;
-        idempotency::forget(&ioctx.with_namespace(&*namespace)?)
+        idempotency::forget(&ioctx.with_namespace(&namespace)?)
     };
     app.ceph.in_pool(&place, remove).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -145,7 +145,7 @@ async fn delete(
     State(app): State<AppState>,
     Path(path): Path<PoolParts>,
 ) -> Result<StatusCode> {
-    if !app.settings.allow_pool_delete {
+    if !app.settings.load().allow_pool_delete {
         let detail = "the service was started without --allow-pool-delete";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }

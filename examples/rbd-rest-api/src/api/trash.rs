@@ -129,9 +129,9 @@ async fn restore(
     State(app): State<AppState>,
     Path(path): Path<TrashParts>,
     Query(place): Query<PlaceQuery>,
-    body: Option<Json<Restore>>,
+    body: Option<Json<Option<Restore>>>,
 ) -> Result<Json<Image>> {
-    let Json(how) = body.unwrap_or(Json(Restore::default()));
+    let how = body.and_then(|Json(how)| how).unwrap_or_default();
     let restore = move |ioctx: &IoCtx| {
         let entry = rbd::trash_get(ioctx, &path.id)?;
         let name = how.name.as_deref();
@@ -214,9 +214,9 @@ async fn purge(
     State(app): State<AppState>,
     Path(path): Path<PoolParts>,
     Query(place): Query<PlaceQuery>,
-    body: Option<Json<Purge>>,
+    body: Option<Json<Option<Purge>>>,
 ) -> Result<Accepted> {
-    let Json(which) = body.unwrap_or(Json(Purge::default()));
+    let which = body.and_then(|Json(which)| which).unwrap_or_default();
     let which = match which.expired_before {
         Some(time) => TrashPurge::ExpiredBefore(time.into()),
         None => TrashPurge::Expired,

@@ -1,7 +1,7 @@
 //! Who keeps the records of this process' operations: a task for each pool, as long as something goes on in it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
 use super::store::{self, Batch, Lease};
-use super::{Entry, Operation, OperationState, Operations, Recorded};
+use super::{Entry, Operation, OperationState, Operations, Recorded, State};
 use crate::ceph::Ceph;
 
 /// How often progress is written, and looked whether somebody wants to cancel.
@@ -32,20 +32,32 @@ impl Operations {
         }
         let wake = Arc::new(Notify::new());
         state.keepers.insert(pool, Arc::clone(&wake));
+        self.0.keepers.send_replace(state.keepers.len());
         tokio::spawn(keep(self.clone(), ceph.clone(), pool, wake));
     }
 
-    /// What is still to be recorded; without that, the keeper is dismissed.
+    /// What is still to be recorded.
     fn unrecorded(&self, pool: i64) -> Vec<Arc<Entry>> {
+        self.lock().unrecorded(pool).cloned().collect()
+    }
+
+    /// Dismisses the pool's keeper, if there is nothing to do.
+    fn dismiss_keeper(&self, pool: i64) -> bool {
         let mut state = self.lock();
-        let open = |entry: &&Arc<Entry>| {
-            entry.id.pool == pool && *entry.recorded.borrow() != Recorded::Ended
-        };
-        let entries: Vec<_> = state.entries.values().filter(open).cloned().collect();
-        if entries.is_empty() {
+        let idle = state.unrecorded(pool).next().is_none();
+        if idle {
             state.keepers.remove(&pool);
+            self.0.keepers.send_replace(state.keepers.len());
         }
-        entries
+        idle
+    }
+}
+
+impl State {
+    fn unrecorded(&self, pool: i64) -> impl Iterator<Item = &Arc<Entry>> {
+        let entries = self.entries.values();
+        let entries = entries.filter(move |entry| entry.id.pool == pool);
+        entries.filter(|entry| *entry.recorded.borrow() != Recorded::Ended)
     }
 }
 
@@ -57,7 +69,16 @@ async fn keep(operations: Operations, ceph: Ceph, pool: i64, wake: Arc<Notify>) 
     for turn in 0.. {
         let entries = operations.unrecorded(pool);
         if entries.is_empty() {
-            return;
+            // With an answer: nothing is in flight when the program ends.
+            let lease = Arc::clone(&lease);
+            let release = ceph.call(move |_| Ok(lock(&lease).release()?));
+            if let Err(problem) = release.await {
+                tracing::debug!(pool, %problem, "the lease ends by itself");
+            }
+            if operations.dismiss_keeper(pool) {
+                return;
+            }
+            continue;
         }
         let all: Vec<_> = entries.iter().map(|e| e.state.borrow().clone()).collect();
         let changed = all.iter().map(|o| written.get(&o.id) != Some(&gist(o)));
@@ -68,8 +89,8 @@ async fn keep(operations: Operations, ceph: Ceph, pool: i64, wake: Arc<Notify>) 
         };
         let lease = Arc::clone(&lease);
         let kept = ceph.call(move |conn| {
-            let mut lease = lease.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(store::keep(&conn.ioctx_by_id(pool)?, &mut lease, &batch)?)
+            let ioctx = conn.ioctx_by_id(pool)?;
+            Ok(store::keep(&ioctx, &mut lock(&lease), &batch)?)
         });
         match kept.await {
             Ok(to_cancel) => {
@@ -112,6 +133,10 @@ async fn keep(operations: Operations, ceph: Ceph, pool: i64, wake: Arc<Notify>) 
         }
         let _ = time::timeout(TICK, wake.notified()).await;
     }
+}
+
+fn lock(lease: &Mutex<Lease>) -> MutexGuard<'_, Lease> {
+    lease.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Has the pool's old records forgotten.

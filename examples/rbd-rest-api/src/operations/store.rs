@@ -90,6 +90,14 @@ pub fn keep(ioctx: &IoCtx, lease: &mut Lease, batch: &Batch) -> rados::Result<Ha
 }
 
 impl Lease {
+    /// Ends it.
+    pub fn release(&mut self) -> rados::Result<()> {
+        match self.held.take() {
+            Some((lock, _)) => lock.unlock(),
+            None => Ok(()),
+        }
+    }
+
     /// The lock's cookie, and whether it was taken anew: then others may have given its operations up.
     fn renew(&mut self, ioctx: &IoCtx) -> rados::Result<(String, bool)> {
         if let Some((lock, renewed)) = &mut self.held {

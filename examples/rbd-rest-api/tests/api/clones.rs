@@ -42,7 +42,7 @@ fn an_unprotected_snapshot_is_cloned() {
     assert_eq!(made.headers["location"], *other.path("/images/web%202"));
     made.json(StatusCode::CREATED);
     let theirs = info(&format!("{}/web 2", other.name));
-    assert_eq!(theirs["features"], json!(["layering"]));
+    assert_eq!(theirs["features"], json!(["layering", "operations"]));
     assert_eq!(theirs["parent"]["pool"], *pool.name);
     let again = service.post(&path, elsewhere);
     assert_eq!(again.problem(409)["errno_name"], "EEXIST");
@@ -104,7 +104,7 @@ fn a_clone_goes_to_another_namespace() {
 fn what_cannot_be_cloned_is_told() {
     let (pool, service) = (Pool::new(), Service::start());
     let path = golden(&pool);
-    let none = path.replace("v1", "v2");
+    let none = path.replace("snapshots/v1", "snapshots/v2");
     assert_eq!(
         service.post(&none, json!({"name": "x"})).problem(404)["errno"],
         2

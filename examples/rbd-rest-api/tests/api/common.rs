@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub fn program() -> Command {
             command.env_remove(name);
         }
     }
+    // Nobody sends it requests while it ends.
+    command.env("RBD_REST_API_DRAIN", "0.01");
     command
 }
 
@@ -36,6 +38,7 @@ pub struct Service {
     pub url: String,
     agent: Agent,
     token: Option<String>,
+    log: Arc<Mutex<String>>,
 }
 
 /// An answer, whole.
@@ -67,9 +70,12 @@ impl Service {
             .unwrap();
         let log = BufReader::new(child.stdout.take().unwrap());
         let (send, receive) = mpsc::channel();
+        let kept = Arc::<Mutex<String>>::default();
+        let keep = Arc::clone(&kept);
         thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
                 eprintln!("service: {line}");
+                *keep.lock().unwrap() += &format!("{line}\n");
                 if let Some((_, url)) = line.split_once("listening on ") {
                     let end = url.find(['"', ' ', '\u{1b}']).unwrap_or(url.len());
                     let _ = send.send(url[..end].to_owned());
@@ -89,7 +95,31 @@ impl Service {
             url,
             agent,
             token,
+            log: kept,
         }
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        self.url.rsplit('/').next().unwrap()
+    }
+
+    /// What it counts under this name, labels included; 0 if there is none yet.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").text;
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Whether it is there at all.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Sends this token from now on.
@@ -138,10 +168,20 @@ impl Service {
         &self.agent
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Ends it as Kubernetes does, and waits for it.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        kill_process(self.pid(), Signal::TERM).unwrap();
-        self.child.wait().unwrap()
+        self.signal(Signal::TERM);
+        self.wait()
     }
 }
 
@@ -205,6 +245,12 @@ impl Pool {
         ceph(&["osd", "pool", "create", &name, "8"]);
         ceph(&["osd", "pool", "application", "enable", &name, "rbd"]);
         Self { name }
+    }
+
+    /// It, through the library.
+    pub fn ioctx(&self) -> rados::IoCtx {
+        let conn = rados::Conn::builder().config_file(cluster().conf_path());
+        conn.connect().unwrap().ioctx(&self.name).unwrap()
     }
 
     /// The path of its resources.
