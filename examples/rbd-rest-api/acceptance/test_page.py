@@ -232,7 +232,8 @@ def test_an_error_is_shown_and_stays(page, pool, rbd):
     page.type("[name=name]", "disk1")
     page.submit()
     problem = page.see("dialog .problem", "17 EEXIST").text
-    assert "exists" in problem and "HTTP 409" in problem and "disk1" in problem, problem
+    for part in ("exists", "HTTP 409", "disk1", "\nrequest "):
+        assert part in problem, problem
     page.type("[name=name]", "disk2")
     page.submit()
     page.at(f"/pools/{pool}/images/disk2")
@@ -334,7 +335,7 @@ def test_an_operation_is_canceled(page, pool, rbd):
     page.click("[name=how][value=good]")
     page.type("[name=confirmation]", "many")
     page.submit()
-    page.see("#strip .operation", "0 %")
+    page.see("#strip .operation", " %")
     page.click("#strip .operation button", "Cancel")
     page.see("#strip .operation", "canceled")
     page.click("#nav-operations")
@@ -446,7 +447,9 @@ def test_it_fits_and_can_be_read(page, pool, rbd, size, scheme):
     try:
         for address in ("#/", f"#/pools/{pool}", f"#/pools/{pool}/images/{'long-name-' * 12}", f"#/pools/{pool}/trash", "#/operations", "#/none"):
             page.open(address)
-            wait_until("all is filled in", lambda: not page.all(".pending"))
+            # What is out of sight is not asked for.
+            to_the_end = "scrollTo(0, document.body.scrollHeight); return !document.querySelector('.pending')"
+            wait_until("all is filled in", lambda: page.driver.execute_script(to_the_end))
             overflow = page.driver.execute_script("return document.documentElement.scrollWidth")
             assert overflow <= width, f"{address} is {overflow} wide"
             assert page.driver.execute_script(CONTRAST) == [], address
@@ -483,8 +486,8 @@ def test_the_page_is_strict_and_cached(service):
     for path, kind in (("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css"), ("/favicon.svg", "image/svg+xml")):
         answer = service.request("GET", path)
         assert answer.status == 200 and answer.headers["Content-Type"].startswith(kind)
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        (policy,) = answer.headers.get_all("Content-Security-Policy")
+        assert "default-src 'none'" in policy and "unsafe" not in policy
         tag = answer.headers["ETag"]
         assert service.request("GET", path, headers={"If-None-Match": tag}).status == 304
         assert service.request("GET", path, headers={"If-None-Match": '"other"'}).status == 200
