@@ -483,7 +483,8 @@ return [...document.querySelectorAll('body *')]
 
 
 def test_the_page_is_strict_and_cached(service):
-    for path, kind in (("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css"), ("/favicon.svg", "image/svg+xml")):
+    types = {"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/favicon.svg": "image/svg+xml"}
+    for path, kind in types.items():
         answer = service.request("GET", path)
         assert answer.status == 200 and answer.headers["Content-Type"].startswith(kind)
         (policy,) = answer.headers.get_all("Content-Security-Policy")
