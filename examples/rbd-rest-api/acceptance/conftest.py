@@ -97,8 +97,11 @@ def start_service(tmp_path_factory):
         return started[-1]
 
     yield start
+    ended = [service for service in started if service.process.poll() is not None]
     for service in started:
         service.end()
+    for service in ended:
+        pytest.fail("\n".join([f"a service ended by itself: {service.process.returncode}", *service.log[-50:]]))
 
 
 @pytest.fixture(scope="session")

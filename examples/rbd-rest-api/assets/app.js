@@ -195,6 +195,12 @@ setInterval(() => {
 
 const wordsOf = (name) => name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
 
+/** A share of a whole, of which there may be more than one. */
+function percent(share) {
+  if (share >= 10) return `${count.format(Math.floor(share))} ×`;
+  return share > 0 && share < 0.01 ? "<1 %" : `${Math.floor(100 * share)} %`;
+}
+
 /** A bar: `parts` are [class, share of the whole]. The figures beside it say the same. */
 function gauge(figures, parts, title) {
   const track = h("span", { class: "track", "aria-hidden": "true" });
@@ -206,7 +212,6 @@ function gauge(figures, parts, title) {
   return h("span", { class: "gauge", title }, h("span", { class: "figures" }, figures.map((text) => h("span", {}, text))), track);
 }
 
-const percent = (share) => (share > 0 && share < 0.01 ? "<1 %" : `${Math.floor(100 * share)} %`);
 
 /** What an image takes: itself and its snapshots, of its size. */
 function usageGauge({ provisioned_bytes, used_bytes, total_used_bytes }) {
@@ -429,7 +434,7 @@ function progressOf(operation) {
   const draw = ({ state, done, total }) => {
     bar.hidden = state !== "running";
     if (total > 0) bar.value = done / total;
-    const far = total > 0 ? `${Math.floor((100 * done) / total)} %` : "running";
+    const far = total > 0 ? percent(done / total) : "running";
     words.replaceChildren(state === "running" ? far : h("span", { class: `mark ${STATES[state] ?? ""}` }, state));
   };
   draw(operation);
@@ -700,8 +705,10 @@ function imageRow(place, image, known, signal) {
     fill(tr, 2, usageGauge(entry.usage));
   };
   whenSeen(tr, signal, look, (problem) => {
-    const missing = [...tr.querySelectorAll(".pending")];
-    missing.forEach((cell, n) => cell.replaceWith(n === 0 ? unavailable(problem) : ""));
+    for (const cell of tr.querySelectorAll(".pending")) cell.replaceWith("–");
+    const here = where(place, name);
+    const removed = [...watched.values()].some(({ operation }) => operation.kind === "remove_image" && operation.subject === here);
+    tr.firstChild.append(" ", removed ? h("span", { class: "mark" }, "being removed") : unavailable(problem));
   });
   return tr;
 }

@@ -1,11 +1,8 @@
 //! The web page: a few files that are part of the program.
 
-use std::fmt::Write;
-
 use axum::Router;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +10,7 @@ use axum::routing::get;
 use sha2::{Digest, Sha256};
 
 use crate::app::AppState;
+use crate::hex;
 
 /// Path, type and content.
 const FILES: [(&str, &str, &str); 4] = [
@@ -59,11 +57,10 @@ fn answer(
     kind: &'static str,
     body: &'static str,
 ) -> Response {
-    const COMMON: [(HeaderName, &str); 3] = [
+    const COMMON: [(HeaderName, &str); 2] = [
         // It is to ask each time, which costs little: a new program has new files.
         (CACHE_CONTROL, "no-cache"),
         (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     let tagged = [(ETAG, tag.clone())];
     let known = asked.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
@@ -75,10 +72,5 @@ fn answer(
 }
 
 fn tag_of(content: &str) -> String {
-    let hash = Sha256::digest(content);
-    let mut tag = String::from("\"");
-    for byte in &hash[..12] {
-        write!(tag, "{byte:02x}").expect("a String takes everything");
-    }
-    tag + "\""
+    format!("\"{}\"", hex::encode(&Sha256::digest(content)[..12]))
 }
