@@ -700,8 +700,10 @@ function imageRow(place, image, known, signal) {
     fill(tr, 2, usageGauge(entry.usage));
   };
   whenSeen(tr, signal, look, (problem) => {
-    const missing = [...tr.querySelectorAll(".pending")];
-    missing.forEach((cell, n) => cell.replaceWith(n === 0 ? unavailable(problem) : ""));
+    for (const cell of tr.querySelectorAll(".pending")) cell.replaceWith("–");
+    const here = where(place, name);
+    const removed = [...watched.values()].some(({ operation }) => operation.kind === "remove_image" && operation.subject === here);
+    tr.firstChild.append(" ", removed ? h("span", { class: "mark" }, "being removed") : unavailable(problem));
   });
   return tr;
 }
@@ -937,7 +939,7 @@ function snapshotRow(place, image, snapshot) {
   const actions = h(
     "div",
     { class: "actions" },
-    snapshot.protected && slim("clone", "Clone", () => cloneSnapshot(place, image, name)),
+    slim("clone", "Clone", () => cloneSnapshot(place, image, name)),
     snapshot.protected
       ? slim("protection", "Unprotect", () => protect("DELETE", `The snapshot ${name} can be removed now.`))
       : slim("protection", "Protect", () => protect("PUT", `The snapshot ${name} cannot be removed now.`)),
@@ -1117,18 +1119,28 @@ function destroy(place, base, entry) {
 const OPERATION_COLUMNS = [["Operation", "name"], ["Begun"], ["State", "state"], ["", ""]];
 
 async function operationsView(_parts, _query, signal) {
-  const operations = await all("operations", {}, signal);
-  for (const operation of operations) if (!ended(operation)) void follow(operation);
+  const first = await get("operations", { signal });
   const head = h("div", { class: "head" }, heading("Operations"));
-  if (operations.length === 0) return ["Operations", head, empty("There are no operations", "What takes long, as removing an image does, is shown here while it goes on and when it has ended.")];
-  const rows = operations.map((operation) => {
-    const { bar, words } = progressOf(operation);
-    const what = h("span", {}, h("strong", {}, wordsOf(operation.kind)), ` ${operation.subject}`);
-    const stop = button(`cancel-${operation.id}`, "Cancel", () => cancel(operation.id), "slim");
-    const more = ended(operation) ? operation.problem && h("span", { class: "small muted" }, operation.problem.detail) : h("div", { class: "actions" }, stop);
-    return row(OPERATION_COLUMNS, [what, ago(operation.started), h("span", {}, words, bar), more ?? ""]);
-  });
-  return ["Operations", head, h("div", { class: "panel" }, table("Operations", OPERATION_COLUMNS, rows))];
+  if (first.Items.length === 0) return ["Operations", head, empty("There are no operations", "What takes long, as removing an image does, is shown here while it goes on and when it has ended.")];
+  const rows = table("Operations", OPERATION_COLUMNS, []);
+  const more = h("div", { class: "pager" });
+  const add = ({ Items: operations, Continue: next }) => {
+    for (const operation of operations) if (!ended(operation)) void follow(operation);
+    rows.tBodies[0].append(...operations.map(operationRow));
+    const older = () => get("operations", { query: { continue: next }, signal }).then(add, complain);
+    more.hidden = !next;
+    more.replaceChildren(button("older", "Show older ones", older));
+  };
+  add(first);
+  return ["Operations", head, h("div", { class: "panel" }, rows, more)];
+}
+
+function operationRow(operation) {
+  const { bar, words } = progressOf(operation);
+  const what = h("span", {}, h("strong", {}, wordsOf(operation.kind)), ` ${operation.subject}`);
+  const stop = button(`cancel-${operation.id}`, "Cancel", () => cancel(operation.id), "slim");
+  const more = ended(operation) ? operation.problem && h("span", { class: "small muted" }, operation.problem.detail) : h("div", { class: "actions" }, stop);
+  return row(OPERATION_COLUMNS, [what, ago(operation.started), h("span", {}, words, bar), more ?? ""]);
 }
 
 // --- Which view it is -----------------------------------------------------------------------------
@@ -1243,6 +1255,6 @@ showTools();
 show();
 
 // What goes on already, whoever began it.
-all("operations", {})
-  .then((operations) => operations.filter((operation) => !ended(operation)).forEach((operation) => void follow(operation)))
+get("operations")
+  .then(({ Items: operations }) => operations.filter((operation) => !ended(operation)).forEach((operation) => void follow(operation)))
   .catch(() => {});

@@ -131,7 +131,8 @@ async fn children(
     Path(path): Path<ImageParts>,
     Query(query): Query<ChildrenQuery>,
 ) -> Result<Json<List<Child>>> {
-    let place = path.place(query.namespace);
+    let namespace = query.namespace;
+    let place = PlaceQuery { namespace }.place(path.pool);
     let children = app.ceph.in_pool(&place, move |ioctx| {
         let mut options = OpenOptions::new().read_only();
         if let Some(snapshot) = query.snapshot {
@@ -169,7 +170,7 @@ async fn flatten_image(
     Path(path): Path<ImageParts>,
     Query(query): Query<PlaceQuery>,
 ) -> Result<Accepted> {
-    let place = path.place(query.namespace);
+    let place = query.place(path.pool);
     let name = path.image.to_string();
     let check = app.ceph.in_pool(&place, move |ioctx| {
         let image = rbd::Image::open_read_only(ioctx, &name)?;

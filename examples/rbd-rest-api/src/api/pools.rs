@@ -97,7 +97,12 @@ impl PoolParts {
 /// List the pools
 #[utoipa::path(get, path = "/pools", tag = "pools", responses((status = 200, body = List<PoolItem>), Problems))]
 async fn list(State(app): State<AppState>) -> Result<Json<List<PoolItem>>> {
-    let names = app.ceph.call(|conn| Ok(conn.pool_list()?)).await?;
+    let names = app.ceph.call(|conn| {
+        // What others have made or deleted just now is otherwise seen some time later.
+        conn.wait_for_latest_osdmap()?;
+        Ok(conn.pool_list()?)
+    });
+    let names = names.await?;
     let items = names.into_iter().map(|name| PoolItem { name }).collect();
     Ok(Json(List::new("PoolList", items)))
 }

@@ -18,6 +18,21 @@ fn pools_are_listed_as_the_first_users_did() {
 }
 
 #[test]
+fn pools_that_others_make_and_delete_are_seen_at_once() {
+    let service = Service::start();
+    let listed = |name: &str| {
+        let list = service.get("/api/v1/pools").ok();
+        let items = list["Items"].as_array().unwrap();
+        items.contains(&json!({"name": name}))
+    };
+    let pool = Pool::new();
+    assert!(listed(&pool.name));
+    let name = pool.name.clone();
+    drop(pool);
+    assert!(!listed(&name));
+}
+
+#[test]
 fn a_pool_is_made_looked_at_and_deleted() {
     let service = Service::start();
     let name = unique("rest-new");
