@@ -4,7 +4,7 @@
 //! all, on stderr.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -128,10 +128,19 @@ fn key_failure(user: &str, option: &impl Fn(&str) -> String) -> Option<ConnectFa
         .concat()
         .contains("cephx");
     let keyfile = PathBuf::from(option("keyfile"));
-    if !cephx || !option("key").is_empty() || keyfile.exists() {
+    if !cephx || !option("key").is_empty() {
         return None;
     }
     let user = user.to_owned();
+    if keyfile.exists() {
+        return File::open(&keyfile)
+            .err()
+            .map(|error| ConnectFailure::KeyringUnreadable {
+                user,
+                path: keyfile,
+                reason: error.to_string(),
+            });
+    }
     let list = option("keyring");
     let separators = [',', ';', ' ', '\t'];
     let keyrings = list.split(separators).map(PathBuf::from);

@@ -12,6 +12,7 @@ mod matrix;
 mod memcheck;
 mod packages;
 mod run;
+mod service;
 mod skipped;
 mod soak;
 mod test;
@@ -66,6 +67,9 @@ enum Chore {
         #[arg(long)]
         advisories: bool,
     },
+    /// Try the service of examples/rbd-rest-api, or test all of it
+    #[command(subcommand)]
+    Service(service::Service),
     /// Check the libraries against the headers of every release, which are downloaded
     Headers,
     /// Make each release's system with debootstrap (as root), build and test everything in it, run what
@@ -116,6 +120,7 @@ fn main() -> ExitCode {
         Chore::Consumer => consumer::consumer(),
         Chore::Bindings => bindings::bindings(),
         Chore::Lint { advisories } => lint::lint(advisories),
+        Chore::Service(command) => service::service(&command),
         Chore::Headers => matrix::headers(),
         Chore::Matrix(args) => matrix::matrix(args),
         Chore::Memcheck { suppressions, args } => memcheck::memcheck(suppressions, &args),

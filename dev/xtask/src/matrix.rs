@@ -1,7 +1,7 @@
 //! Everything on every release, each in a Debian of its own.
 
 mod chroot;
-mod debian;
+pub mod debian;
 mod release;
 mod report;
 mod selftest;
@@ -38,7 +38,7 @@ pub struct Matrix {
 /// When a system cannot be made, something does not build, or a test fails.
 pub fn matrix(args: Matrix) -> Result {
     ensure(&[MATRIX])?;
-    let cache = args.dir.unwrap_or_else(cache);
+    let cache = args.dir.unwrap_or_else(|| cache("matrix"));
     let releases = match args.releases {
         none if none.is_empty() => Release::ALL.to_vec(),
         some => some,
@@ -103,7 +103,7 @@ fn finish(cache: &Path) -> Result {
 pub fn headers() -> Result {
     ensure(&[BUILD])?;
     for release in Release::ALL {
-        let dir = debian::headers(&cache().join("shared"), release)?;
+        let dir = debian::headers(&cache("matrix").join("shared"), release)?;
         let mut clippy = cargo(&[
             "clippy",
             "--quiet",
@@ -117,10 +117,12 @@ pub fn headers() -> Result {
     Ok(())
 }
 
-/// A folder that outlives this checkout.
-fn cache() -> PathBuf {
+/// A folder that outlives this checkout, for this.
+pub fn cache(of: &str) -> PathBuf {
     let dir = env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty());
     let dir = dir.map(PathBuf::from);
     let dir = dir.or_else(|| Some(env::home_dir()?.join(".cache")));
-    dir.unwrap_or_else(env::temp_dir).join("ceph-client/matrix")
+    dir.unwrap_or_else(env::temp_dir)
+        .join("ceph-client")
+        .join(of)
 }

@@ -97,6 +97,44 @@ pub const TEST: &[Need] = &[
     },
 ];
 
+/// What the service's demonstration needs on top.
+pub const SERVICE: &[Need] = &[
+    Need {
+        what: "curl, to ask the service",
+        present: || on_path("curl"),
+        apt: &["curl"],
+        rpm: &["curl"],
+    },
+    Need {
+        what: "jq, to look at its answers",
+        present: || on_path("jq"),
+        apt: &["jq"],
+        rpm: &["jq"],
+    },
+];
+
+/// What the service's acceptance tests need on top.
+pub const SERVICE_TESTS: &[Need] = &[
+    Need {
+        what: "Chromium, to look at the service's page",
+        present: || on_path("chromium"),
+        apt: &["chromium"],
+        rpm: &["chromium"],
+    },
+    Need {
+        what: "its driver",
+        present: || on_path("chromedriver"),
+        apt: &["chromium-driver"],
+        rpm: &["chromedriver"],
+    },
+    Need {
+        what: "Python's virtual environments, for the tests",
+        present: || python_has("ensurepip"),
+        apt: &["python3-venv"],
+        rpm: &["python3-pip"],
+    },
+];
+
 /// What makes and enters other systems.
 pub const MATRIX: &[Need] = &[Need {
     what: "debootstrap, which makes Debian systems in folders",

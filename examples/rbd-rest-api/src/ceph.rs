@@ -106,6 +106,9 @@ impl Ceph {
             Some(path) => builder.config_file(path),
             None => builder.default_config_file(),
         };
+        if let Some(path) = &settings.ceph_key_file {
+            builder = builder.option("keyfile", path.as_os_str().as_encoded_bytes());
+        }
         let this = Self {
             state: Arc::default(),
             calls: Arc::new(Semaphore::new(settings.max_calls as usize)),

@@ -102,6 +102,10 @@ pub struct Settings {
     )]
     pub ceph_id: String,
 
+    /// The file with that user's key alone, as `ceph auth get-key` prints it, instead of a keyring
+    #[arg(long, env = "RBD_REST_API_CEPH_KEY_FILE", value_name = "FILE")]
+    pub ceph_key_file: Option<PathBuf>,
+
     /// Answer within so many seconds, if only that the cluster did not; uploads, downloads and operations take
     /// the time they need
     #[arg(long, env = "RBD_REST_API_DEADLINE", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
@@ -167,7 +171,7 @@ pub type Live = Arc<ArcSwap<Settings>>;
 type Fixed = (&'static str, fn(&Settings, &Settings) -> bool);
 
 impl Settings {
-    const FIXED: [Fixed; 12] = [
+    const FIXED: [Fixed; 13] = [
         ("listen", |a, b| a.listen == b.listen),
         ("insecure-no-auth", |a, b| {
             a.insecure_no_auth == b.insecure_no_auth
@@ -177,6 +181,7 @@ impl Settings {
         }),
         ("ceph-conf", |a, b| a.ceph_conf == b.ceph_conf),
         ("ceph-id", |a, b| a.ceph_id == b.ceph_id),
+        ("ceph-key-file", |a, b| a.ceph_key_file == b.ceph_key_file),
         ("ceph-timeout", |a, b| a.ceph_timeout == b.ceph_timeout),
         ("max-calls", |a, b| a.max_calls == b.max_calls),
         ("max-connections", |a, b| {
