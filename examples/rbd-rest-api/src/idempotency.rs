@@ -37,8 +37,9 @@ const SWEPT: usize = 32;
 /// How long to wait for an answer that another makes, and between looks at it.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(50));
 
-/// After so long nobody is still making the image: a half-made one is left from somebody who died.
-const ABANDONED: Duration = Duration::from_secs(300);
+/// After so long since the first request a half-made image is taken for one whose maker died: making one takes some
+/// hundredths of a second, and others wait for it a second first.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// A client's key.
 pub struct Key(String);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use rados::{Conn, IoCtx};
+use rados::{Conn, ErrorKind, IoCtx};
 use rbd::{Features, ImageOptions, OpenOptions};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::List;
-use super::images::{Image, ImageParts, PlaceQuery};
+use super::images::{Image, ImageParts, PlaceQuery, empty_is_none};
 use super::snapshots::{SnapshotParts, namespace_in_address};
 use crate::app::AppState;
 use crate::ceph::Place;
@@ -59,10 +59,19 @@ struct Child {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ChildrenQuery {
-    /// The namespace in the pool.
+    /// A namespace of the pool; the one without a name by default.
+    #[serde(default, deserialize_with = "empty_is_none")]
     namespace: Option<Name>,
     /// Only clones of this snapshot.
     snapshot: Option<Name>,
+}
+
+/// C answers that an image has not the feature layering as if nobody could make clones.
+fn without_layering(error: rados::Error) -> Problem {
+    match error.kind() {
+        ErrorKind::Unsupported => Problem::conflict("no-layering", error.to_string()),
+        _ => error.into(),
+    }
 }
 
 /// Make a clone of a snapshot
@@ -97,6 +106,9 @@ async fn clone(
         .features
         .map(|names| names.join(",").parse::<Features>());
     let features = features.transpose()?;
+    if features.is_some_and(|features| !features.contains(Features::LAYERING)) {
+        return Err(Problem::invalid("a clone has the feature layering"));
+    }
     let image = app.ceph.call(move |conn| {
         let (from, to) = (parent.ioctx(conn)?, place.ioctx(conn)?);
         let mut options = ImageOptions::new();
@@ -107,7 +119,8 @@ async fn clone(
         {
             options = options.clone_format(2);
         }
-        rbd::clone(&from, &path.image, &path.snapshot, &to, &new.name, &options)?;
+        rbd::clone(&from, &path.image, &path.snapshot, &to, &new.name, &options)
+            .map_err(without_layering)?;
         Image::look_at(&to, &new.name, None)
     });
     let image = image.await?;

@@ -1,12 +1,14 @@
 //! What the tests share: the cluster, a service on it, requests.
 
 use std::io::{BufRead, BufReader, Read};
+use std::num::NonZeroU32;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use rados::{Conn, Force, IoCtx, PoolOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testcluster::Target;
@@ -16,6 +18,15 @@ use ureq::{Agent, Body};
 /// The cluster that the tests run on, which has the pools rbd and rbd1.
 pub fn cluster() -> &'static Target {
     testcluster::shared().unwrap_or_else(|error| panic!("no cluster: {error}"))
+}
+
+/// The tests' own connection to it.
+fn conn() -> &'static Conn {
+    static CONN: LazyLock<Conn> = LazyLock::new(|| {
+        let conn = Conn::builder().config_file(cluster().conf_path());
+        conn.connect().unwrap()
+    });
+    &CONN
 }
 
 /// The program, with no settings of ours in its environment.
@@ -242,9 +253,16 @@ pub struct Pool {
 impl Pool {
     pub fn new() -> Self {
         let name = unique("rest");
-        ceph(&["osd", "pool", "create", &name, "8"]);
-        ceph(&["osd", "pool", "application", "enable", &name, "rbd"]);
+        let options = PoolOptions::new().pg_num(const { NonZeroU32::new(8).unwrap() });
+        conn().pool_create_with(&name, &options).unwrap();
+        let ioctx = conn().ioctx(&name).unwrap();
+        ioctx.application_enable("rbd", Force::No).unwrap();
         Self { name }
+    }
+
+    /// It, through the library.
+    pub fn ioctx(&self) -> IoCtx {
+        conn().ioctx(&self.name).unwrap()
     }
 
     /// The path of its resources.
@@ -255,9 +273,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        let args = ["osd", "pool", "rm", &self.name, &self.name];
-        let all = [&args[..], &["--yes-i-really-really-mean-it"]].concat();
-        let _ = output("ceph", &all);
+        let _ = conn().pool_delete(&self.name);
     }
 }
 

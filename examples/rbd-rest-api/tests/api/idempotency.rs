@@ -2,7 +2,9 @@
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use ureq::http::{Request, StatusCode};
 
@@ -199,6 +201,64 @@ fn what_a_dead_process_left_is_completed() {
 }
 
 #[test]
+fn a_process_may_be_killed_at_any_moment() {
+    let (pool, service) = (Pool::new(), Service::start());
+    let ioctx = pool.ioctx();
+    // When the record is there, when the image has its id, when it is in the directory, when it is made.
+    for moment in 0..4 {
+        let doomed = Service::start();
+        let name = format!("image-{moment}");
+        let new = json!({"name": name, "size": "1Mi"});
+        let key = format!("key-{moment}");
+        let has = |object: &str, key: &str| {
+            let value = ioctx.omap_get(object, key);
+            value.is_ok_and(|value| value.is_some())
+        };
+        let has_come = || match moment {
+            0 => has(OBJECT, &format!("key:{key}")),
+            1 => ioctx.stat(format!("rbd_id.{name}")).is_ok(),
+            2 => has("rbd_directory", &format!("name_{name}")),
+            _ => rbd::Image::open_read_only(&ioctx, &name).is_ok(),
+        };
+        thread::scope(|scope| {
+            let request = Request::post(format!("{}{}", doomed.url, pool.path("/images")))
+                .header("Content-Type", "application/json")
+                .header("Idempotency-Key", &key)
+                .body(new.to_string())
+                .unwrap();
+            // It may get its answer or not.
+            let sent = scope.spawn(|| drop(doomed.agent().run(request)));
+            let start = Instant::now();
+            while !has_come() {
+                assert!(start.elapsed() < Duration::from_secs(30), "{moment}");
+            }
+            kill_process(doomed.pid(), Signal::KILL).unwrap();
+            sent.join().unwrap();
+        });
+        let mut answer = create(&service, &pool, &key, &new);
+        if answer.status == 409 {
+            // It was amid librbd's steps; only later is it taken for dead.
+            assert!(moment < 3, "{}", answer.text);
+            assert!(answer.headers.contains_key("retry-after"));
+            let problem = answer.problem(409);
+            assert_eq!(problem["type"], "urn:rbd-rest-api:problem:in-progress");
+            let record = Record::of(&pool, &key);
+            let mut later = record.read();
+            later["at"] = json!(later["at"].as_u64().unwrap() - 61);
+            record.write(&later);
+            answer = create(&service, &pool, &key, &new);
+        }
+        let image = answer.json(StatusCode::CREATED);
+        let path = pool.path(&format!("/images/{name}"));
+        assert_eq!(service.get(&path).ok()["id"], image["id"]);
+        let again = create(&service, &pool, &key, &new);
+        assert!(replayed(&again));
+        assert_eq!(again.json(StatusCode::CREATED), image);
+    }
+    assert_eq!(rbd(&["ls", &pool.name]).lines().count(), 4);
+}
+
+#[test]
 fn a_half_made_image_is_made_anew_when_its_maker_is_long_dead() {
     let (pool, service) = (Pool::new(), Service::start());
     let new = json!({"name": "a", "size": "4Mi"});
@@ -216,7 +276,7 @@ fn a_half_made_image_is_made_anew_when_its_maker_is_long_dead() {
     let problem = waiting.problem(409);
     assert_eq!(problem["type"], "urn:rbd-rest-api:problem:in-progress");
 
-    left["at"] = json!(left["at"].as_u64().unwrap() - 3600);
+    left["at"] = json!(left["at"].as_u64().unwrap() - 61);
     record.write(&left);
     let made = create(&service, &pool, "k", &new).json(StatusCode::CREATED);
     assert_ne!(made["id"], image["id"]);

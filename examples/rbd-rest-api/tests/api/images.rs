@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testcluster::wait_until;
 use ureq::http::StatusCode;
 
-use crate::common::{Pool, Service, cluster, rbd};
+use crate::common::{Pool, Service, rbd};
 
 /// What the command `rbd info` prints of an image or snapshot.
 fn info(spec: &str) -> Value {
@@ -23,11 +23,6 @@ fn assert_is(image: &Value, pool: &str, namespace: &str, spec: &str) {
     expected["pool"] = json!(pool);
     expected["namespace"] = json!(namespace);
     assert_eq!(*image, expected);
-}
-
-fn ioctx(pool: &Pool) -> rados::IoCtx {
-    let conn = rados::Conn::builder().config_file(cluster().conf_path());
-    conn.connect().unwrap().ioctx(&pool.name).unwrap()
 }
 
 fn text<'a>(json: &'a Value, key: &str) -> &'a str {
@@ -250,7 +245,7 @@ fn an_image_is_removed_unless_it_is_in_use() {
         "{problem}"
     );
     rbd(&["group", "image", "remove", &group, &spec]);
-    let open = rbd::Image::open(&ioctx(&pool), "a").unwrap();
+    let open = rbd::Image::open(&pool.ioctx(), "a").unwrap();
     let problem = service.delete(&path).problem(409);
     assert!(
         text(&problem, "detail").contains("open elsewhere"),
@@ -271,7 +266,7 @@ fn an_image_is_removed_unless_it_is_in_use() {
 #[test]
 fn a_removal_that_broke_off_goes_on() {
     let (pool, service) = (Pool::new(), Service::start());
-    let ioctx = ioctx(&pool);
+    let ioctx = pool.ioctx();
     rbd::create(&ioctx, "a", 1 << 30).unwrap();
     let broken = rbd::remove_with_progress(&ioctx, "a", |_, _| std::ops::ControlFlow::Break(()));
     assert_eq!(broken.unwrap_err().kind(), rados::ErrorKind::Canceled);
@@ -366,7 +361,7 @@ fn fill(ioctx: &rados::IoCtx, count: usize) {
 fn ten_thousand_images_are_listed_while_others_come_and_go() {
     const COUNT: usize = 10_000;
     let (pool, service) = (Pool::new(), Service::start());
-    let ioctx = ioctx(&pool);
+    let ioctx = pool.ioctx();
     fill(&ioctx, COUNT);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
