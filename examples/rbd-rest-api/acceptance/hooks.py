@@ -107,8 +107,10 @@ def keep_small(path, body):
 
 @schemathesis.serializer("application/vnd.ceph.rbd-diff")
 def as_it_is(context, value):
-    # Every other is a difference, in which nothing is.
-    return b"rbd diff v1\ne" if number(value) % 2 else value if isinstance(value, bytes) else str(value).encode()
+    # Every other is a difference, which has the size and nothing else.
+    if number(value) % 2:
+        return b"rbd diff v1\ns" + LARGEST.to_bytes(8, "little") + b"e"
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 @schemathesis.hook
