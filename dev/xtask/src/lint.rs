@@ -64,7 +64,7 @@ fn dependencies(advisories: bool) -> Result {
         eprintln!("\nskipped, as cargo-deny is not installed: licences, duplicates ({get})");
         return Ok(());
     }
-    let mut deny = cargo(&["deny", "--all-features", "check"]);
+    let mut deny = cargo(&["deny", "--workspace", "--all-features", "check"]);
     deny.args(["licenses", "bans", "sources"]);
     run(deny.args(advisories.then_some("advisories")))
 }

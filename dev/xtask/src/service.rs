@@ -163,7 +163,7 @@ impl Running {
     fn start(program: &Path, cluster: &TestCluster, listen: &str) -> Result<Self> {
         // It ends with this process, however that ends.
         let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM"])
+            .args(["--pdeathsig", "KILL"])
             .arg(program)
             .args(["--insecure-no-auth", "--allow-pool-delete"])
             .args([OsStr::new("--ceph-conf"), cluster.conf_path().as_os_str()])

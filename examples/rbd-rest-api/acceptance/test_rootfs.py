@@ -100,6 +100,12 @@ class Contained(Service):
         os.kill(self.pid, signal.SIGTERM)
         return self.process.wait(60)
 
+    def kill(self):
+        # Its parent's end does not reach it, since it has become another user.
+        if self.process.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+        self.process.wait(60)
+
 
 @pytest.fixture
 def start(image, root, ceph, tmp_path):
@@ -124,8 +130,7 @@ def start(image, root, ceph, tmp_path):
         try:
             yield service
         finally:
-            service.process.kill()
-            service.process.wait()
+            service.kill()
 
     return starting
 

@@ -171,7 +171,7 @@ pub type Live = Arc<ArcSwap<Settings>>;
 type Fixed = (&'static str, fn(&Settings, &Settings) -> bool);
 
 impl Settings {
-    const FIXED: [Fixed; 12] = [
+    const FIXED: [Fixed; 13] = [
         ("listen", |a, b| a.listen == b.listen),
         ("insecure-no-auth", |a, b| {
             a.insecure_no_auth == b.insecure_no_auth
@@ -181,6 +181,7 @@ impl Settings {
         }),
         ("ceph-conf", |a, b| a.ceph_conf == b.ceph_conf),
         ("ceph-id", |a, b| a.ceph_id == b.ceph_id),
+        ("ceph-key-file", |a, b| a.ceph_key_file == b.ceph_key_file),
         ("ceph-timeout", |a, b| a.ceph_timeout == b.ceph_timeout),
         ("max-calls", |a, b| a.max_calls == b.max_calls),
         ("max-connections", |a, b| {

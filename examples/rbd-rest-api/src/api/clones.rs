@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use rados::{Conn, IoCtx};
-use rbd::{ImageOptions, OpenOptions};
+use rados::{Conn, ErrorKind, IoCtx};
+use rbd::{Features, ImageOptions, OpenOptions};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -62,6 +62,14 @@ struct ChildrenQuery {
     snapshot: Option<Name>,
 }
 
+/// C answers that an image has not the feature layering as if nobody could make clones.
+fn without_layering(error: rados::Error) -> Problem {
+    match error.kind() {
+        ErrorKind::Unsupported => Problem::conflict("no-layering", error.to_string()),
+        _ => error.into(),
+    }
+}
+
 /// Make a clone of a snapshot
 ///
 /// It is there at once, and reads from the snapshot what has not been written to it. A snapshot that is not
@@ -81,6 +89,9 @@ async fn clone(
         .or_else(|| query.namespace.clone().filter(|_| same_pool));
     let location = location(&pool, &new.name, namespace.as_ref());
     let features = new.features.map(|names| features(&names)).transpose()?;
+    if features.is_some_and(|features| !features.contains(Features::LAYERING)) {
+        return Err(Problem::invalid("a clone has the feature layering"));
+    }
     let parent = query.place(path.pool);
     let place = PlaceQuery { namespace }.place(pool);
     let image = app.ceph.call(move |conn| {
@@ -93,7 +104,8 @@ async fn clone(
         {
             options = options.clone_format(2);
         }
-        rbd::clone(&from, &path.image, &path.snapshot, &to, &new.name, &options)?;
+        rbd::clone(&from, &path.image, &path.snapshot, &to, &new.name, &options)
+            .map_err(without_layering)?;
         Image::look_at(&to, &new.name, None)
     });
     let image = image.await?;

@@ -19,7 +19,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::images::ImageParts;
+use super::images::{ImageParts, empty_is_none};
 use crate::app::AppState;
 use crate::ceph::Ceph;
 use crate::extract::{Path, Query};
@@ -58,7 +58,8 @@ impl ToSchema for Content {}
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct GetQuery {
-    /// The namespace in the pool.
+    /// A namespace of the pool; the one without a name by default.
+    #[serde(default, deserialize_with = "empty_is_none")]
     namespace: Option<Name>,
     /// The snapshot with the content that is wanted.
     snapshot: Option<Name>,
@@ -68,7 +69,8 @@ struct GetQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct PutQuery {
-    /// The namespace in the pool.
+    /// A namespace of the pool; the one without a name by default.
+    #[serde(default, deserialize_with = "empty_is_none")]
     namespace: Option<Name>,
 }
 

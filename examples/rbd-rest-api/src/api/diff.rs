@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::Content;
-use super::images::ImageParts;
+use super::images::{ImageParts, empty_is_none};
 use crate::app::AppState;
 use crate::extract::{Json, Path, Query};
 use crate::names::Name;
@@ -33,7 +33,8 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ExportQuery {
-    /// The namespace in the pool.
+    /// A namespace of the pool; the one without a name by default.
+    #[serde(default, deserialize_with = "empty_is_none")]
     namespace: Option<Name>,
     /// The snapshot that the differences lead to, instead of the image as it is now.
     snapshot: Option<Name>,
@@ -45,7 +46,8 @@ struct ExportQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ImportQuery {
-    /// The namespace in the pool.
+    /// A namespace of the pool; the one without a name by default.
+    #[serde(default, deserialize_with = "empty_is_none")]
     namespace: Option<Name>,
     /// Whether the image may become smaller, which destroys what lies past the new end.
     #[serde(default)]

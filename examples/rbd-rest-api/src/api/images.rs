@@ -56,7 +56,8 @@ pub struct PlaceQuery {
     pub namespace: Option<Name>,
 }
 
-fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Name>, D::Error> {
+/// As some clients say that there is none.
+pub fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Name>, D::Error> {
     let name = String::deserialize(deserializer)?;
     let name = (!name.is_empty()).then(|| Name::try_from(name));
     name.transpose().map_err(de::Error::custom)

@@ -11,7 +11,7 @@ use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -123,13 +123,28 @@ async fn cancel(
     }
 }
 
+/// An event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is in the document only")]
+struct OperationEvent {
+    /// It is always `operation`.
+    #[schema(example = "operation")]
+    event: String,
+    /// What `Last-Event-ID` may name later.
+    #[schema(example = "succeeded-1-1")]
+    id: String,
+    /// The operation.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
 /// Watch an operation
 ///
 /// Server-sent events, of the type `operation` with the operation in JSON as data: one at once, one for each change, but
 /// at most five a second, and a last one when it has ended; the stream ends then. It also ends when the service does:
 /// ask again. Who asks again with the last event's id in `Last-Event-ID`, as browsers do by themselves, is told by 204
 /// that there is nothing more.
-#[utoipa::path(get, path = "/operations/{id}/events", tag = "operations", params(OperationParts), responses((status = 200, body = String, content_type = "text/event-stream"), (status = 204, description = "It has ended, and the last event is known"), Problems))]
+#[utoipa::path(get, path = "/operations/{id}/events", tag = "operations", params(OperationParts), responses((status = 200, body = OperationEvent, content_type = "text/event-stream"), (status = 204, description = "It has ended, and the last event is known"), Problems))]
 async fn events(
     State(app): State<AppState>,
     Path(path): Path<OperationParts>,
