@@ -147,26 +147,33 @@ fn measure(place: &Place, options: &Options, rows: &mut Vec<Row>) -> Result {
                 milliseconds: job.milliseconds.min(100),
                 ..job
             };
-            let mut running: Vec<_> = programs
-                .iter_mut()
-                .filter(|program| program.can(api))
-                .collect();
-            let mut samples = vec![Vec::new(); running.len()];
-            for program in &mut running {
-                program.run(&warm_up)?;
+            let first = rows.len();
+            for program in programs.iter().filter(|program| program.can(api)) {
+                rows.push(Row {
+                    place: place.name(),
+                    job,
+                    program: program.name(),
+                    samples: Vec::new(),
+                });
             }
-            for _ in 0..rounds {
-                for (program, samples) in running.iter_mut().zip(&mut samples) {
-                    samples.push(program.run(&job)?);
+            for round in 0..rounds {
+                let anew = place.starts_programs_anew();
+                if anew {
+                    programs = place.programs()?;
+                }
+                let mut running: Vec<_> = programs
+                    .iter_mut()
+                    .filter(|program| program.can(api))
+                    .collect();
+                if anew || round == 0 {
+                    for program in &mut running {
+                        program.run(&warm_up)?;
+                    }
+                }
+                for (program, row) in running.iter_mut().zip(&mut rows[first..]) {
+                    row.samples.push(program.run(&job)?);
                 }
             }
-            let row = |(program, samples): (&&mut program::Program, Vec<_>)| Row {
-                place: place.name(),
-                job,
-                program: program.name(),
-                samples,
-            };
-            rows.extend(running.iter().zip(samples).map(row));
         }
     }
     Ok(())

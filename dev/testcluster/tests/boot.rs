@@ -91,7 +91,7 @@ fn several_at_once() {
 fn a_passed_deadline_names_the_step_and_shows_logs() {
     let error = TestCluster::builder()
         .conf("mon_osd_auto_mark_new_in", "false") // no place for any data
-        .deadline(Duration::from_secs(5))
+        .deadline(Duration::from_secs(15))
         .start()
         .unwrap_err();
     let text = error.to_string();
