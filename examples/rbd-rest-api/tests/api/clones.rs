@@ -28,6 +28,29 @@ fn info(spec: &str) -> Value {
 }
 
 #[test]
+fn images_without_layering_have_no_clones() {
+    let (pool, service) = (Pool::new(), Service::start());
+    let path = |image| pool.path(&format!("/images/{image}/snapshots/v1/clones"));
+    for (image, features) in [("plain", ""), ("golden", "layering")] {
+        let spec = format!("{}/{image}", pool.name);
+        rbd(&["create", &spec, "--size", "1M", "--image-feature", features]);
+        rbd(&["snap", "create", &format!("{spec}@v1")]);
+    }
+    let clone = |features: &[&str]| json!({"name": "web", "features": features});
+    let refused = service.post(&path("golden"), clone(&["exclusive-lock"]));
+    refused.problem(422);
+    let refused = service.post(&path("plain"), clone(&["layering"]));
+    let text = refused.problem(409)["detail"].to_string();
+    assert!(text.contains("must have the feature layering"), "{text}");
+    service
+        .post(&path("golden"), clone(&["layering"]))
+        .json(StatusCode::CREATED);
+    // A namespace without a name is none.
+    let children = pool.path("/images/golden/children?namespace=");
+    assert_eq!(service.get(&children).ok()["Items"][0]["image"], "web");
+}
+
+#[test]
 fn an_unprotected_snapshot_is_cloned() {
     let (pool, other, service) = (Pool::new(), Pool::new(), Service::start());
     let path = golden(&pool);
