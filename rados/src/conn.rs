@@ -234,6 +234,7 @@ impl Conn {
 impl ConnInner {
     /// Creates the handle, unconnected. The caller holds the lock on the environment.
     pub(crate) fn create(cluster: &CName, name: &CName) -> Result<Self> {
+        reaper::wait_at_exit();
         let mut raw = ffi::rados_t(ptr::null_mut());
         // SAFETY: the strings live until the call returns, and `raw` is this function's.
         let code = unsafe { ffi::rados_create2(&raw mut raw, cluster.as_ptr(), name.as_ptr(), 0) };
