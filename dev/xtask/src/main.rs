@@ -32,6 +32,9 @@ enum Chore {
     Demo,
     /// Install what is missing, boot a throw-away cluster and run every test on it
     Test {
+        /// Leave out the service of examples/rbd-rest-api
+        #[arg(long)]
+        libraries: bool,
         /// Arguments for the tests: a part of their names, `--nocapture`, ...
         #[arg(last = true)]
         args: Vec<String>,
@@ -110,7 +113,7 @@ fn main() -> ExitCode {
             return bundle::bundle(&program, &dir).map_or_else(failure, |()| ExitCode::SUCCESS);
         }
         Chore::Demo => return demo::demo().map_or_else(failure, |()| ExitCode::SUCCESS),
-        Chore::Test { args } => test::test(&args),
+        Chore::Test { libraries, args } => test::test(libraries, &args),
         Chore::Vendor => vendor::vendor(),
         Chore::ApiStatus { check } => {
             let check = check.as_ref().map(|library| library.as_deref());

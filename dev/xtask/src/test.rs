@@ -13,13 +13,14 @@ use crate::skipped;
 /// Installs what is missing, boots a cluster for all tests to share, and runs them.
 ///
 /// With `args` only the tests that they choose run, and neither the check of a dependent crate
-/// nor the interleavings.
+/// nor the interleavings. With `libraries` the service is left out.
 ///
 /// # Errors
 /// When something cannot be installed or a test fails.
-pub fn test(args: &[String]) -> Result {
+pub fn test(libraries: bool, args: &[String]) -> Result {
     ensure(&[BUILD, CLUSTER, TEST])?;
-    let everything = ["test", "--workspace", "--all-features"];
+    let mut everything = vec!["test", "--workspace", "--all-features"];
+    everything.extend(libraries.then_some("--exclude=rbd-rest-api"));
     run(cargo(&everything).args(["--quiet", "--no-run"]))?;
     if args.is_empty() {
         // Declarations that are kept instead of made.

@@ -8,6 +8,7 @@
 use rados::ErrorKind;
 use rbd::{Features, Image};
 
+use crate::exclusive;
 use crate::operations::Progress;
 use crate::problem::Result;
 
@@ -21,6 +22,7 @@ pub fn is_unfinished(image: &Image) -> rados::Result<bool> {
 
 /// Flattens the image, and does what an earlier flatten has left to do.
 pub fn flatten(image: &Image, progress: &Progress) -> Result<()> {
+    let _kept = exclusive::keep(image)?;
     let maps = Features::OBJECT_MAP | Features::FAST_DIFF;
     let before = mark(image)?;
     let without = match &before {

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod ceph;
 mod config;
+mod exclusive;
 mod extract;
 mod flatten;
 mod health;

@@ -108,7 +108,7 @@ pub fn write(cache: &Path, file: &Path) -> Result<(String, Vec<String>)> {
     }
     let sections = [
         "# Compatibility\n\nWritten by `cargo xtask matrix`, which makes each of these systems, \
-         builds everything in it and runs every test on its own Ceph.\n"
+         builds the libraries in it and runs every test of them on its own Ceph.\n"
             .to_owned(),
         suites(&tried),
         skips(&tried),

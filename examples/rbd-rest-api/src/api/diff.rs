@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use super::data::Content;
 use super::images::{ImageParts, empty_is_none};
 use crate::app::AppState;
+use crate::exclusive;
 use crate::extract::{Json, Path, Query};
 use crate::names::Name;
 use crate::problem::{Problem, Problems, Result};
@@ -165,7 +166,8 @@ async fn import(
     let mut reader = io::BufReader::new(intake.into_reader());
     // It goes on to its end when the client has gone and this is dropped.
     let imported = rados::blocking(move || {
-        let imported = how.import(&image, &mut reader);
+        let kept = exclusive::keep(&image);
+        let imported = kept.and_then(|_kept| how.import(&image, &mut reader));
         if imported.is_err() {
             reader.into_inner().into_intake().discard();
         }

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::app::AppState;
 use crate::ceph::Place;
+use crate::exclusive;
 use crate::extract::{Json, Path, Query};
 use crate::names::Name;
 use crate::operations::{Operation, OperationKind, Progress};
@@ -306,8 +307,10 @@ async fn resize(
     let subject = format!("{place}/{name}");
     let shrink = move |conn: &Conn, progress: &Progress| {
         let image = rbd::Image::open(&place.ioctx(conn)?, &name)?;
+        let kept = exclusive::keep(&image)?;
         let report = |done, total| progress.at(done, total);
         image.resize_with_progress(size, Shrink::Allow, report)?;
+        drop(kept);
         Ok(image.close()?)
     };
     let kind = OperationKind::Resize;

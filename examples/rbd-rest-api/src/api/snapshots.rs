@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::images::{ImageParts, PlaceQuery};
 use super::{List, image_create};
 use crate::app::AppState;
+use crate::exclusive;
 use crate::extract::{Json, Path, Query};
 use crate::names::Name;
 use crate::operations::{Accepted, Operation, OperationKind, Progress};
@@ -202,8 +203,10 @@ async fn roll_back(
     let subject = format!("{place}/{}@{}", path.image, path.snapshot);
     let work = move |conn: &Conn, progress: &Progress| {
         let image = rbd::Image::open(&place.ioctx(conn)?, &path.image)?;
+        let kept = exclusive::keep(&image)?;
         image
             .snap_rollback_with_progress(&path.snapshot, |done, total| progress.at(done, total))?;
+        drop(kept);
         Ok(image.close()?)
     };
     let kind = OperationKind::Rollback;

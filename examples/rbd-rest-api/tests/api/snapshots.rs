@@ -136,3 +136,28 @@ fn an_image_is_rolled_back() {
     let none = service.post(&format!("{path}/none/rollback"), json!({}));
     assert_eq!(none.problem(404)["errno_name"], "ENOENT");
 }
+
+/// librbd would abort the service when one of them asks for the lock while another cuts the image.
+#[test]
+fn rollbacks_and_writers_at_once_leave_the_service_alive() {
+    let (pool, service) = (Pool::new(), Service::start());
+    let image = format!("{}/disk1", pool.name);
+    rbd(&["create", &image, "--size", "1M", "--object-size", "4K"]);
+    rbd(&["snap", "create", &format!("{image}@small")]);
+    let path = pool.path("/images/disk1");
+    for _ in 0..5 {
+        service
+            .post(&format!("{path}/resize"), json!({"size": "8Mi"}))
+            .ok();
+        let rollback = format!("{path}/snapshots/small/rollback");
+        let started: Vec<_> = (0..3).map(|_| service.post(&rollback, json!({}))).collect();
+        let written = service.request("PUT", &format!("{path}/data"), Some(json!("written")));
+        assert!([204, 409].contains(&written.status), "{}", written.text);
+        for started in started {
+            let operation = ended(&service, &started);
+            let fine = operation["state"] == "succeeded";
+            assert!(fine || operation["problem"]["status"] == 409, "{operation}");
+        }
+    }
+    service.get(&path).ok();
+}
