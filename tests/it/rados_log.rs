@@ -70,7 +70,7 @@ fn a_line_appears_on_every_connection_that_listens() {
             "{line:?}"
         );
     }
-    let shown = run("ceph", &["log", "last", "200"]);
+    let shown = run("ceph", &["log", "last", "10000"]);
     assert!(String::from_utf8(shown).unwrap().contains(&text));
 }
 
