@@ -15,7 +15,10 @@ const OSD: Daemon = Daemon::Osd(0);
 
 /// A cluster, and its pool with an object to watch.
 fn cluster_with_object() -> (TestCluster, IoCtx) {
-    let cluster = TestCluster::builder().start().unwrap();
+    // For longer than any OSD is frozen here: past that time Ceph 16 may never answer reads again.
+    let lease = ("osd_pool_default_read_lease_ratio", "100");
+    let cluster = TestCluster::builder().conf(lease.0, lease.1);
+    let cluster = cluster.start().unwrap();
     let builder = Conn::builder().config_file(cluster.conf_path());
     let pool = builder.connect().unwrap().ioctx("rbd").unwrap();
     pool.write_full("object", b"").unwrap();
