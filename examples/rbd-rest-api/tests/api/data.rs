@@ -210,9 +210,9 @@ fn transfers_are_as_many_as_may_be() {
     let path = pool.path("/images/disk/data");
     let start = || Raw::start(&service, "PUT", &path, &[("Content-Length", "3")]);
     let (mut first, mut second) = (start(), start());
-    let refused = || get(&service, &path, &[]).status == 503;
-    wait_until("both have begun", Duration::from_secs(20), refused).unwrap();
+    wait_until_open(&pool, "disk", 2);
     let problem = get(&service, &path, &[]);
+    assert_eq!(problem.status, 503);
     assert_eq!(problem.header("retry-after"), "5");
     assert!(problem.text().contains("too-many-transfers"));
     for upload in [&mut first, &mut second] {

@@ -166,11 +166,17 @@ impl Raw {
     }
 }
 
-/// Waits until no client has the image open for writing.
+/// Waits until nobody has the image open for writing.
 pub fn wait_until_closed(pool: &Pool, image: &str) {
+    wait_until_open(pool, image, 0);
+}
+
+/// Waits until it is open for writing so many times.
+pub fn wait_until_open(pool: &Pool, image: &str, times: usize) {
     let spec = format!("{}/{image}", pool.name);
-    let closed = || rbd(&["status", &spec]).contains("Watchers: none");
-    wait_until("the image is closed", Duration::from_secs(20), closed).unwrap();
+    let open = || rbd(&["status", &spec]).matches("watcher=").count() == times;
+    let what = format!("the image is open {times} times");
+    wait_until(&what, Duration::from_secs(20), open).unwrap();
 }
 
 /// A number that the system tells of the process.
