@@ -42,7 +42,8 @@ impl Image {
 
     /// Makes the image `size` bytes large; new bytes read as zeros. Blocks; shrinking takes a time
     /// that grows with what is cut off. Nobody should write past the new end of an image with an object map
-    /// meanwhile: librbd 16 may abort the process that does.
+    /// meanwhile: librbd 16 may abort the process that does. It may also abort the process that shrinks, when that has
+    /// to hand the exclusive lock over: where others may write, keep it with [`lock_acquire`](Self::lock_acquire).
     ///
     /// # Errors
     /// `InvalidArgument` when it would shrink and `shrink` is `Deny`, for 2^63 bytes or more, and for

@@ -108,7 +108,8 @@ impl Image {
     }
 
     /// Makes the image's content what it was when the snapshot was taken. The time grows with the
-    /// image's size; a clone of the snapshot is faster.
+    /// image's size; a clone of the snapshot is faster. Where others may write meanwhile, keep the exclusive lock with
+    /// [`lock_acquire`](Self::lock_acquire): librbd 16 may abort the process that hands it over while it cuts the image.
     ///
     /// # Errors
     /// `NotFound`.
