@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use rados::{Conn, ErrorKind, IoCtx};
-use rbd::{Features, ImageOptions, OpenOptions};
+use rbd::{Features, ImageOptions};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::List;
 use super::image_create::{features, location};
-use super::images::{Image, ImageParts, PlaceQuery};
+use super::images::{Image, ImageParts, PlaceQuery, open_to_look};
 use super::snapshots::SnapshotParts;
 use crate::app::AppState;
 use crate::extract::{Json, Path, Query};
@@ -132,11 +132,7 @@ async fn children(
 ) -> Result<Json<List<Child>>> {
     let place = place.place(path.pool);
     let children = app.ceph.in_pool(&place, move |ioctx| {
-        let mut options = OpenOptions::new().read_only();
-        if let Some(snapshot) = query.snapshot {
-            options = options.snapshot(snapshot);
-        }
-        let image = options.open(ioctx, &path.image)?;
+        let image = open_to_look(ioctx, &path.image, query.snapshot.as_deref())?;
         let mut children = image.list_children()?;
         image.close()?;
         children.sort();

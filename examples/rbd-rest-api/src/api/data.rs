@@ -19,7 +19,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::images::{ImageParts, empty_is_none};
+use super::images::{ImageParts, empty_is_none, open_to_look};
 use crate::app::AppState;
 use crate::ceph::Ceph;
 use crate::extract::{Path, Query};
@@ -231,11 +231,7 @@ impl Opened {
     async fn open(ceph: &Ceph, path: ImageParts, query: GetQuery) -> Result<Self> {
         let place = path.place(query.namespace);
         let opened = ceph.in_pool(&place, move |ioctx: &IoCtx| {
-            let mut options = OpenOptions::new().read_only();
-            if let Some(snapshot) = &query.snapshot {
-                options = options.snapshot(&**snapshot);
-            }
-            let image = options.open(ioctx, &path.image)?;
+            let image = open_to_look(ioctx, &path.image, query.snapshot.as_deref())?;
             let mut snapshot = None;
             if let Some(name) = query.snapshot {
                 let snaps = image.snap_list()?;

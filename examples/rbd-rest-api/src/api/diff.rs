@@ -6,14 +6,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rbd::{DiffFileError, ExportDiff, Image, ImportDiff, OpenOptions, Shrink};
+use rbd::{DiffFileError, ExportDiff, Image, ImportDiff, Shrink};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::Content;
-use super::images::{ImageParts, empty_is_none};
+use super::images::{ImageParts, empty_is_none, open_to_look};
 use crate::app::AppState;
 use crate::exclusive;
 use crate::extract::{Json, Path, Query};
@@ -89,11 +89,8 @@ async fn export(
     let transfer = app.transfers.begin()?;
     let place = path.place(query.namespace);
     let image = app.ceph.in_pool(&place, move |ioctx| {
-        let mut options = OpenOptions::new().read_only();
-        if let Some(snapshot) = &query.snapshot {
-            options = options.snapshot(&**snapshot);
-        }
-        Ok(options.open(ioctx, &path.image)?)
+        let snapshot = query.snapshot.as_deref();
+        Ok(open_to_look(ioctx, &path.image, snapshot)?)
     });
     let image = image.await?;
     let mut how = ExportDiff::new().depth(transfer.depth(PIECE));

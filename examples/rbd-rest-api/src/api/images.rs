@@ -86,12 +86,8 @@ pub struct Image {
 impl Image {
     /// The image with this name, or its snapshot.
     pub fn look_at(ioctx: &IoCtx, name: &str, snapshot: Option<&str>) -> Result<Self> {
-        let mut options = OpenOptions::new().read_only();
-        if let Some(snapshot) = snapshot {
-            options = options.snapshot(snapshot);
-        }
         Ok(Self {
-            info: options.open(ioctx, name)?.info()?,
+            info: open_to_look(ioctx, name, snapshot)?.info()?,
             pool: ioctx.pool_name()?,
             namespace: ioctx.namespace().to_owned(),
         })
@@ -281,6 +277,19 @@ struct NewSize {
     /// Whether it may become smaller, which destroys what lies past the new end.
     #[serde(default)]
     allow_shrink: bool,
+}
+
+/// Opens an image read-only, at a snapshot if one is named.
+pub fn open_to_look(
+    ioctx: &IoCtx,
+    name: &str,
+    snapshot: Option<&str>,
+) -> rados::Result<rbd::Image> {
+    let mut options = OpenOptions::new().read_only();
+    if let Some(snapshot) = snapshot {
+        options = options.snapshot(snapshot);
+    }
+    options.open(ioctx, name)
 }
 
 /// Resize an image
