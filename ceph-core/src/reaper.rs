@@ -30,15 +30,20 @@ static IDLE: Condvar = Condvar::new();
 /// How long the end of the process waits for that.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs `close` now, or on the reaper thread when the caller is inside a callback of Ceph's, where
+/// Runs `close` now, or [later](close_later) when the caller is inside a callback of Ceph's, where
 /// closing a handle would wait for itself.
+pub fn close_with(close: impl FnOnce() + Send + 'static) {
+    match called_by_ceph() {
+        true => close_later(close),
+        false => close(),
+    }
+}
+
+/// Runs `close` on the reaper thread.
 ///
 /// The handle leaks if no thread can be started, which is better than a hang, and when the process is about to end,
 /// whose C libraries are being taken down.
-pub fn close_with(close: impl FnOnce() + Send + 'static) {
-    if !called_by_ceph() {
-        return close();
-    }
+pub fn close_later(close: impl FnOnce() + Send + 'static) {
     let mut queue = lock();
     if queue.exiting {
         return mem::forget(close);

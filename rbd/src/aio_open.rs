@@ -21,7 +21,7 @@ type Open = unsafe extern "C" fn(
 ) -> i32;
 
 impl OpenOptions {
-    /// Opens the image with this name.
+    /// Opens the image with this name; at a [snapshot](Self::snapshot) by [`blocking`](rados::blocking).
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -31,6 +31,10 @@ impl OpenOptions {
     #[doc(alias = "rbd_aio_open")]
     #[doc(alias = "rbd_aio_open_read_only")]
     pub fn aio_open(&self, ioctx: &IoCtx, name: &str) -> Completion<Result<Image>> {
+        if self.snapshot.is_some() {
+            let (options, ioctx, name) = (self.clone(), ioctx.clone(), name.to_owned());
+            return blocking(move || options.open(&ioctx, &name));
+        }
         match self.reads_only() {
             true => {
                 let open = ffi::rbd_aio_open_read_only;
@@ -50,6 +54,10 @@ impl OpenOptions {
     #[doc(alias = "rbd_aio_open_by_id")]
     #[doc(alias = "rbd_aio_open_by_id_read_only")]
     pub fn aio_open_by_id(&self, ioctx: &IoCtx, id: &str) -> Completion<Result<Image>> {
+        if self.snapshot.is_some() {
+            let (options, ioctx, id) = (self.clone(), ioctx.clone(), id.to_owned());
+            return blocking(move || options.open_by_id(&ioctx, &id));
+        }
         match self.reads_only() {
             true => {
                 let open = ffi::rbd_aio_open_by_id_read_only;
@@ -80,12 +88,11 @@ impl OpenOptions {
             opening,
             |_, opening, completion| {
                 ioctx.conn().check(op)?;
-                let (name, snapshot) = names.as_ptrs();
-                let raw = opening.raw.as_ptr();
+                let (name, raw) = (names.name.as_ptr(), opening.raw.as_ptr());
                 let completion = ffi::rbd_completion_t(completion);
-                // SAFETY: the pool is open and stays so with the payload, in which the output is; the names
-                // live until C returns, which copies them.
-                let code = unsafe { open(ioctx.as_raw(), name, raw, snapshot, completion) };
+                // SAFETY: the pool is open and stays so with the payload, in which the output is; the name
+                // lives until C returns, which copies it.
+                let code = unsafe { open(ioctx.as_raw(), name, raw, ptr::null(), completion) };
                 Ok(Started::Called(code.into()).code())
             },
             move |_, opening, outcome| {
@@ -154,8 +161,9 @@ impl Image {
     #[doc(alias = "rbd_aio_close")]
     pub fn aio_close(self) -> Completion<Result<()>> {
         // C does not wait for what asks about mirroring or changes it, and ending watches blocks.
-        let is_quiet = self.in_flight() == 0 && !self.handle().watches.any();
-        let Some(held) = self.handle().try_hold().filter(|_| is_quiet) else {
+        let handle = self.handle();
+        let is_quiet = self.in_flight() == 0 && !handle.watches.any() && handle.is_settled();
+        let Some(held) = handle.try_hold().filter(|_| is_quiet) else {
             return blocking(move || self.close());
         };
         let closing = self.aio(

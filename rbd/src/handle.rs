@@ -1,10 +1,11 @@
 //! The owner of an open image, which the image shares with its operations in flight.
 
-use std::ffi::c_char;
 use std::fmt;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::*};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ceph_core::aio::Tracker;
 use ceph_core::cstr::CName;
@@ -23,6 +24,8 @@ pub(crate) struct Handle {
     pub(crate) watches: Watches,
     /// Held by a thread that uses `raw` without having the image.
     in_use: Mutex<()>,
+    /// When it may be closed, if it may not be at once.
+    settled: Option<Instant>,
     // After `raw` has been closed.
     ioctx: IoCtx,
     pub(crate) opened: Opened,
@@ -59,14 +62,48 @@ impl Opened {
 
 impl Handle {
     pub(crate) fn new(raw: ffi::rbd_image_t, ioctx: IoCtx, opened: Opened) -> Self {
-        Self {
+        let mut handle = Self {
             raw: AtomicPtr::new(raw.0),
             tracker: Tracker::default(),
             watches: Watches::default(),
             in_use: Mutex::default(),
+            settled: None,
             ioctx,
             opened,
-        }
+        };
+        handle.parent_opened();
+        handle
+    }
+
+    /// Keeps the handle open for a moment if C has opened a parent with it.
+    ///
+    /// The thread of C's that opened the parent goes on to lock a mutex of that, and if the handle is closed
+    /// before it does, the mutex is gone (16.2.15). With one such thread, which then has to have come to its
+    /// end, that cannot be; nor is an image that was open for writing closed without asking the cluster.
+    pub(crate) fn parent_opened(&mut self) {
+        const SETTLING: Duration = Duration::from_millis(50);
+        let has_parent = || {
+            let mut overlap = 0;
+            // SAFETY: the handle is open, and the output is this function's.
+            let code = unsafe { ffi::rbd_get_overlap(self.raw(), &raw mut overlap) };
+            code == 0 && overlap > 0
+        };
+        let one_thread = || {
+            let threads = self.ioctx.conn().config_get("librados_thread_count");
+            threads.is_ok_and(|threads| threads == "1")
+        };
+        let settles = self.opened.read_only && has_parent() && !one_thread();
+        self.settled = settles.then(|| Instant::now() + SETTLING);
+    }
+
+    /// Whether closing it need not wait for a thread of C's.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.is_none_or(|settled| settled <= Instant::now())
+    }
+
+    /// Waits until it is [settled](Self::is_settled).
+    pub(crate) fn settle(&self) {
+        sleep_until(self.settled);
     }
 
     /// The handle. It is NULL for nobody who has the image, since closing takes that.
@@ -122,31 +159,45 @@ impl Drop for Handle {
         if raw.0.is_null() || self.ioctx.conn().check("rbd_close").is_err() {
             return; // closed, or in a forked child
         }
+        let is_settled = self.is_settled();
         let closing = Closing {
             raw,
+            settled: self.settled,
             watches: std::mem::take(&mut self.watches),
             _ioctx: self.ioctx.clone(),
         };
-        reaper::close_with(move || {
+        let close = move || {
             let closing = closing;
             closing.watches.end_all(closing.raw);
+            sleep_until(closing.settled);
             // SAFETY: the image and its operations are gone, so nothing uses the handle now or later; what
             // it needs of the connection is alive, and `close_with` does not run this inside a callback.
             // It frees the handle whatever it returns.
             unsafe { ffi::rbd_close(closing.raw) };
-        });
+        };
+        match is_settled {
+            true => reaper::close_with(close),
+            false => reaper::close_later(close),
+        }
     }
 }
 
 /// What an image leaves to the thread that closes it.
 struct Closing {
     raw: ffi::rbd_image_t,
+    settled: Option<Instant>,
     watches: Watches,
     _ioctx: IoCtx,
 }
 
 // SAFETY: `Handle` is Send, and this is what is left of one.
 unsafe impl Send for Closing {}
+
+fn sleep_until(settled: Option<Instant>) {
+    if let Some(settled) = settled {
+        thread::sleep(settled.saturating_duration_since(Instant::now()));
+    }
+}
 
 impl fmt::Display for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,8 +213,8 @@ impl fmt::Display for Opened {
 /// The names of an image that is to be opened, checked and as C wants them.
 pub(crate) struct Names {
     pub(crate) opened: Opened,
-    name: CName,
-    snapshot: Option<CName>,
+    pub(crate) name: CName,
+    pub(crate) snapshot: Option<CName>,
 }
 
 impl Names {
@@ -196,11 +247,5 @@ impl Names {
             name,
             snapshot,
         })
-    }
-
-    /// The name, and the snapshot's or NULL, valid as long as `self`.
-    pub(crate) fn as_ptrs(&self) -> (*const c_char, *const c_char) {
-        let snapshot = self.snapshot.as_ref().map_or(ptr::null(), CName::as_ptr);
-        (self.name.as_ptr(), snapshot)
     }
 }

@@ -84,12 +84,12 @@ impl OpenOptions {
                 "rbd_open_read_only",
                 ioctx,
                 name,
-                |io, name, image, snap| unsafe { ffi::rbd_open_read_only(io, name, image, snap) },
+                |io, name, image| unsafe { ffi::rbd_open_read_only(io, name, image, ptr::null()) },
             )
         } else {
             // SAFETY: as `open_with` promises.
-            self.open_with("rbd_open", ioctx, name, |io, name, image, snap| unsafe {
-                ffi::rbd_open(io, name, image, snap)
+            self.open_with("rbd_open", ioctx, name, |io, name, image| unsafe {
+                ffi::rbd_open(io, name, image, ptr::null())
             })
         }
     }
@@ -107,12 +107,14 @@ impl OpenOptions {
                 "rbd_open_by_id_read_only",
                 ioctx,
                 id,
-                |io, id, image, snap| unsafe { ffi::rbd_open_by_id_read_only(io, id, image, snap) },
+                |io, id, image| unsafe {
+                    ffi::rbd_open_by_id_read_only(io, id, image, ptr::null())
+                },
             )
         } else {
             // SAFETY: as `open_with` promises.
-            self.open_with("rbd_open_by_id", ioctx, id, |io, id, image, snap| unsafe {
-                ffi::rbd_open_by_id(io, id, image, snap)
+            self.open_with("rbd_open_by_id", ioctx, id, |io, id, image| unsafe {
+                ffi::rbd_open_by_id(io, id, image, ptr::null())
             })
         }
     }
@@ -123,8 +125,12 @@ impl OpenOptions {
         self.read_only || self.snapshot.is_some()
     }
 
-    /// Calls C with an open pool, strings that live until it returns (NULL for no snapshot), and
-    /// an output of this function's.
+    /// Calls C with an open pool, a string that lives until it returns, and an output of this function's, to
+    /// open the image's head, and turns that to the snapshot.
+    ///
+    /// C could open it there. But the thread of its that finds the snapshot's object map goes on to lock a mutex
+    /// of the image after this one has been told that the image is open, and if that closes it at once, the
+    /// mutex is gone (16.2.15; [`snap_set`](Image::snap_set) answers from a queue that closing waits for).
     fn open_with(
         &self,
         op: &'static str,
@@ -134,16 +140,21 @@ impl OpenOptions {
             rados::sys::rados_ioctx_t,
             *const std::ffi::c_char,
             *mut ffi::rbd_image_t,
-            *const std::ffi::c_char,
         ) -> i32,
     ) -> Result<Image> {
         let names = Names::new(op, ioctx, name, self)?;
         let mut raw = ffi::rbd_image_t(ptr::null_mut());
         ioctx.conn().check_blocking(op)?;
-        let (name, snapshot) = names.as_ptrs();
-        let code = call(ioctx.as_raw(), name, &raw mut raw, snapshot);
+        let code = call(ioctx.as_raw(), names.name.as_ptr(), &raw mut raw);
         check(op, code).map_err(|error| error.on(subject(ioctx, &names.opened.to_string())))?;
-        Ok(Image::from_raw(raw, ioctx, names.opened))
+        let mut image = Image::from_raw(raw, ioctx, names.opened);
+        if let Some(snapshot) = names.snapshot {
+            image.turn("rbd_snap_set", |raw| {
+                // SAFETY: the handle is open and nobody else's, and the name lives until the call returns.
+                unsafe { ffi::rbd_snap_set(raw, snapshot.as_ptr()) }
+            })?;
+        }
+        Ok(image)
     }
 }
 
@@ -180,6 +191,10 @@ impl Image {
     /// Writes what is cached, releases the exclusive lock, and closes the image. Blocks until
     /// operations in flight are done. Its watches end.
     ///
+    /// A clone that is open for reading only is closed 50 ms after it was opened at the earliest, since Ceph
+    /// may still be at work on its parent; when it is dropped, that goes on in the background. With the option
+    /// `librados_thread_count` at 1 there is no such wait.
+    ///
     /// # Errors
     /// What writing back or releasing answers. The image is closed in any case. Inside a callback
     /// of Ceph's, where waiting is not possible, `Deadlock`: the image is then closed in the
@@ -191,6 +206,7 @@ impl Image {
         // C waits for reads and writes, but not for what asks about mirroring or changes it.
         rados::block_on(self.drain());
         self.handle.end_watches();
+        self.handle.settle();
         let held = self.handle.hold();
         let raw = self.handle.take();
         drop(held);

@@ -78,7 +78,7 @@ impl Image {
     }
 
     /// Calls C when nobody else uses the handle, and answers what to change when it has succeeded.
-    fn turn(
+    pub(crate) fn turn(
         &mut self,
         op: &'static str,
         call: impl FnOnce(ffi::rbd_image_t) -> i32,
@@ -91,6 +91,7 @@ impl Image {
             Error::refused(op, libc::EBUSY, hint).on(&*subject)
         })?;
         ceph_core::check(op, call(handle.raw())).map_err(|error| error.on(subject))?;
+        handle.parent_opened();
         Ok(&mut handle.opened)
     }
 }

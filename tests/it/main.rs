@@ -83,6 +83,7 @@ mod rbd_snap_faults;
 mod rbd_snap_id;
 mod rbd_snap_scale;
 mod rbd_snapshot;
+mod rbd_stall;
 mod rbd_stream;
 mod rbd_task;
 mod rbd_trash;

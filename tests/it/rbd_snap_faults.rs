@@ -1,9 +1,11 @@
 //! Snapshots that go while they are read, sizes that change while others write.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rbd::{ErrorKind, Features, Image, ImageOptions, OpenOptions, Shrink};
+use testcluster::wait_until;
 
 use crate::common::*;
 use crate::rbd_common::*;
@@ -25,9 +27,9 @@ fn a_snapshot_is_removed_while_it_is_read() {
     told.snap_set(Some("snap")).unwrap();
     let options = OpenOptions::new().snapshot("snap");
     let untold = options.open(&pool, "image").unwrap();
-    let (removed, old) = (AtomicBool::new(false), &old);
+    let (removed, reads, old) = (AtomicBool::new(false), AtomicUsize::new(0), &old);
     std::thread::scope(|scope| {
-        let removed = &removed;
+        let (removed, reads) = (&removed, &reads);
         scope.spawn(move || {
             let end = Instant::now() + Duration::from_secs(60);
             for offset in (0..8 * MIB).step_by(64 << 10).cycle() {
@@ -56,6 +58,7 @@ fn a_snapshot_is_removed_while_it_is_read() {
             let mut bytes = vec![0; 64 << 10];
             while !removed.load(SeqCst) {
                 untold.read_exact_at(&mut bytes, offset).unwrap();
+                reads.fetch_add(1, SeqCst);
                 let there = &old[offset as usize..][..bytes.len()];
                 assert!(bytes == there || removed.load(SeqCst) || all_zero(&bytes));
                 offset = (offset + (64 << 10)) % (8 * MIB);
@@ -65,7 +68,7 @@ fn a_snapshot_is_removed_while_it_is_read() {
             assert!(bytes == old[..bytes.len()] || all_zero(&bytes));
             untold.close().unwrap();
         });
-        std::thread::sleep(Duration::from_millis(200));
+        wait_until("reads", Duration::from_secs(60), || reads.load(SeqCst) > 20).unwrap();
         removed.store(true, SeqCst);
         image.snap_remove("snap").unwrap();
     });
@@ -75,31 +78,44 @@ fn a_snapshot_is_removed_while_it_is_read() {
 /// Where the writes go: across the end of the smaller image's second object.
 const AT: u64 = 8 * MIB - 2048;
 
-/// Resizes an image between 16 MiB and `least` while another handle writes to it, and looks at what is there.
+/// Resizes an image between 16 MiB and `least` while another handle, which keeps the exclusive lock, writes to it, and
+/// looks at what is there. Where the lock goes back and forth, 16.2.15 may let the resizing wait for ever.
 fn resize_under_writes(pool: &Pool, least: u64) {
     let image = Image::open(pool, "image").unwrap();
-    let done = AtomicBool::new(false);
+    let (locked, is_locked) = mpsc::channel();
+    let (done, end) = (
+        AtomicBool::new(false),
+        Instant::now() + Duration::from_secs(300),
+    );
     let data = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
+        let done = &done;
+        let writer = scope.spawn(move || {
             let client = builder().connect().unwrap();
             let other = Image::open(&client.ioctx(&pool.name).unwrap(), "image").unwrap();
+            let lock = other.lock_acquire().unwrap();
+            locked.send(()).unwrap();
+            let write = |data: &[u8]| match other.write_all_at(data, AT) {
+                Ok(()) => true,
+                // More is not written where it does not fit.
+                Err(error) if error.kind() == ErrorKind::NoSpace => false,
+                Err(error) => panic!("{error}"),
+            };
+            let mut data = vec![];
             for n in 0.. {
-                let last = done.load(SeqCst);
-                let data = pattern(n, 4096);
-                match other.write_all_at(&data, AT) {
-                    Err(error) if !last => {
-                        // More is not written where it does not fit.
-                        assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
-                    }
-                    answer => answer.unwrap(),
+                if done.load(SeqCst) {
+                    break;
                 }
-                if last {
-                    other.close().unwrap();
-                    return data;
-                }
+                assert!(Instant::now() < end, "the resizing does not end");
+                data = pattern(n, 4096);
+                write(&data);
             }
-            unreachable!()
+            // In the end it fits, which the handle may learn a moment later.
+            wait_until("the last write", Duration::from_secs(60), || write(&data)).unwrap();
+            lock.release().unwrap();
+            other.close().unwrap();
+            data
         });
+        is_locked.recv().unwrap();
         for n in 0..repeat(10).max(2) as u64 {
             let size = if least < 16 * MIB {
                 least
