@@ -151,13 +151,23 @@ impl prometheus_client::collector::Collector for Now {
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
-        let longest = ConstGauge::new(wakes.longest.as_secs_f64());
-        let (name, help) = (
-            "ceph_longest_wake_seconds",
-            "The longest that a waker has kept Ceph's callbacks",
-        );
-        let metric = encoder.encode_descriptor(name, help, None, longest.metric_type())?;
-        longest.encode(metric)?;
+        let seconds = [
+            (
+                "ceph_longest_wake_seconds",
+                "The longest that a waker has kept Ceph's callbacks",
+                wakes.longest,
+            ),
+            (
+                "ceph_oldest_call_seconds",
+                "For how long the oldest of the calls in flight has waited for the cluster",
+                ceph.oldest,
+            ),
+        ];
+        for (name, help, value) in seconds {
+            let gauge = ConstGauge::new(value.as_secs_f64());
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
         let counters = [
             ("ceph_connects", "Connects that succeeded", ceph.connects),
             (

@@ -96,6 +96,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ending", detail)
     }
 
+    /// A call has gone on for so long that it will not end.
+    pub fn stuck(since: Duration) -> Self {
+        let detail = format!("a call to the cluster has not ended for {since:.0?}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stuck", detail)
+    }
+
     /// Somebody wanted it to stop, and it did before it had begun.
     pub fn canceled() -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! The cluster, or the way to it, fails: what is answered then, how soon, and that all comes back by itself.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -283,6 +284,48 @@ fn too_many_requests_are_told_so() {
     cluster.resume(Daemon::Osd(0)).unwrap();
     wait_ready(&service);
     wait_idle(&service);
+}
+
+#[test]
+fn a_call_that_does_not_end_is_no_health() {
+    let cluster = TestCluster::builder().start().unwrap();
+    let service = start_on(&cluster, &["--max-calls", "32"]);
+    wait_ready(&service);
+    let images = "/api/v1/pools/rbd/images";
+    let names: Vec<_> = (0..32).map(|n| format!("image{n}")).collect();
+    for name in &names {
+        let image = json!({"name": name, "size": "1Mi"});
+        assert_eq!(service.post(images, image).status, 201);
+    }
+    // An image's end waits for its OSD as long as that takes. Some of many resizes have come to theirs when it goes.
+    let done = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for name in &names {
+            let (service, done) = (&service, &done);
+            scope.spawn(move || {
+                let path = format!("{images}/{name}/resize");
+                for size in 2.. {
+                    let size = json!({"size": format!("{size}Mi")});
+                    if service.post(&path, size).status != 200 {
+                        return;
+                    }
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let many = || done.load(Ordering::Relaxed) > 64;
+        wait_until("many are under way", LONG, many).unwrap();
+        cluster.kill(Daemon::Osd(0)).unwrap();
+    });
+    assert_eq!(service.get("/healthz").status, 200);
+    let oldest = || service.metric("rbd_rest_api_ceph_oldest_call_seconds");
+    wait_until("a call is stuck", LONG, || oldest() > 30.0).unwrap();
+    let problem = service.get("/healthz").problem(503);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("has not ended for 3"), "{problem}");
+    cluster.restart(Daemon::Osd(0)).unwrap();
+    let well = || service.get("/healthz").status == 200;
+    wait_until("the call has ended", LONG, well).unwrap();
 }
 
 #[test]
