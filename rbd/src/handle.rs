@@ -78,8 +78,8 @@ impl Handle {
     /// Keeps the handle open for a moment if C has opened a parent with it.
     ///
     /// The thread of C's that opened the parent goes on to lock a mutex of that, and if the handle is closed
-    /// before it does, the mutex is gone (16.2.15). With one such thread, which then has to have come to its
-    /// end, that cannot be; nor is an image that was open for writing closed without asking the cluster.
+    /// before it does, the mutex is gone (16.2.15). An image that was open for writing is not closed without
+    /// asking the cluster, which takes longer.
     pub(crate) fn parent_opened(&mut self) {
         const SETTLING: Duration = Duration::from_millis(50);
         let has_parent = || {
@@ -88,11 +88,7 @@ impl Handle {
             let code = unsafe { ffi::rbd_get_overlap(self.raw(), &raw mut overlap) };
             code == 0 && overlap > 0
         };
-        let one_thread = || {
-            let threads = self.ioctx.conn().config_get("librados_thread_count");
-            threads.is_ok_and(|threads| threads == "1")
-        };
-        let settles = self.opened.read_only && has_parent() && !one_thread();
+        let settles = self.opened.read_only && has_parent();
         self.settled = settles.then(|| Instant::now() + SETTLING);
     }
 

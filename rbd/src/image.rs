@@ -192,8 +192,7 @@ impl Image {
     /// operations in flight are done. Its watches end.
     ///
     /// A clone that is open for reading only is closed 50 ms after it was opened at the earliest, since Ceph
-    /// may still be at work on its parent; when it is dropped, that goes on in the background. With the option
-    /// `librados_thread_count` at 1 there is no such wait.
+    /// may still be at work on its parent; when it is dropped, that goes on in the background.
     ///
     /// # Errors
     /// What writing back or releasing answers. The image is closed in any case. Inside a callback

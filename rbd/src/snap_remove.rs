@@ -25,7 +25,8 @@ impl Image {
     /// the clones' data has been copied.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` when it is protected and stays so.
+    /// `NotFound`; `Busy` when it is protected and stays so; with `UNPROTECT` as
+    /// [`snap_unprotect`](Self::snap_unprotect).
     #[doc(alias = "rbd_snap_remove2")]
     pub fn snap_remove_with(&self, snapshot: &str, flags: SnapRemoveFlags) -> Result<()> {
         self.snap_remove_with_progress(snapshot, flags, |_, _| ControlFlow::Continue(()))
@@ -49,6 +50,9 @@ impl Image {
         const OP: &str = "rbd_snap_remove2";
         let name = self.snap_c_name(OP, snapshot)?;
         let raw = self.raw(OP)?;
+        if flags.contains(SnapRemoveFlags::UNPROTECT) {
+            self.check_unprotect(OP)?;
+        }
         with_progress(OP, &mut progress, |callback, arg| {
             // SAFETY: the handle is open, `name` lives until the call returns, and `arg` is what
             // `with_progress` made for `callback`.

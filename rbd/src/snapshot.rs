@@ -162,9 +162,11 @@ impl Image {
     /// Takes a snapshot's protection away.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` when it has clones of format 1; `InvalidArgument` when it is not protected.
+    /// `NotFound`; `Busy` when it has clones of format 1; `InvalidArgument` when it is not protected;
+    /// `Deadlock` when the option `librados_thread_count` is 1.
     #[doc(alias = "rbd_snap_unprotect")]
     pub fn snap_unprotect(&self, snapshot: &str) -> Result<()> {
+        self.check_unprotect("rbd_snap_unprotect")?;
         self.snap_call("rbd_snap_unprotect", snapshot, |raw, name| {
             // SAFETY: as `snap_call` promises.
             unsafe { ffi::rbd_snap_unprotect(raw, name) }
@@ -173,6 +175,19 @@ impl Image {
             libc::EBUSY => error.hint("the snapshot has clones; flatten or remove them first"),
             _ => error,
         })
+    }
+
+    /// Refuses what would wait for ever: C asks the monitors on a thread of which it has so many, and takes
+    /// their answer on another.
+    pub(crate) fn check_unprotect(&self, op: &'static str) -> Result<()> {
+        let threads = self.ioctx().conn().config_get("librados_thread_count");
+        match threads.is_ok_and(|threads| threads == "1") {
+            true => {
+                let hint = "the option librados_thread_count is 1, which is too few for this";
+                Err(Error::refused(op, libc::EDEADLK, hint).on(self.subject()))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Whether a snapshot is protected.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rbd::{ErrorKind, Image, OpenOptions};
+use rbd::{ErrorKind, Image, OpenOptions, SnapRemoveFlags};
 use serde_json::Value;
 
 use crate::common::*;
@@ -337,4 +337,32 @@ fn threads_take_snapshots_side_by_side() {
         .for_each(|snap| image.snap_remove(&snap.name).unwrap());
     image.close().unwrap();
     rbd::remove(&pool, "image").unwrap();
+}
+
+#[test]
+fn protection_is_not_taken_away_by_the_only_thread() {
+    if release() < 16 {
+        return; // There is no such number of threads.
+    }
+    let pool = Pool::new();
+    rbd::create(&pool, "image", MIB).unwrap();
+    for threads in ["1", "2"] {
+        let conn = builder()
+            .option("librados_thread_count", threads)
+            .connect()
+            .unwrap();
+        let image = Image::open(&conn.ioctx(&pool.name).unwrap(), "image").unwrap();
+        image.snap_create(threads).unwrap();
+        image.snap_protect(threads).unwrap();
+        if threads == "1" {
+            let text = fails(image.snap_unprotect(threads), ErrorKind::Deadlock);
+            assert!(text.contains("librados_thread_count"), "{text}");
+            let flags = SnapRemoveFlags::UNPROTECT;
+            fails(image.snap_remove_with(threads, flags), ErrorKind::Deadlock);
+            assert!(image.snap_is_protected(threads).unwrap());
+        } else {
+            image.snap_unprotect(threads).unwrap();
+        }
+        image.close().unwrap();
+    }
 }

@@ -136,9 +136,7 @@ impl Ceph {
             .id(&settings.ceph_id)
             .mount_timeout(settings.deadline)
             .mon_timeout(settings.ceph_timeout)
-            .osd_timeout(settings.ceph_timeout)
-            // More let librbd 16 use clones that are closed already. It makes no difference to the speed here.
-            .option("librados_thread_count", "1");
+            .osd_timeout(settings.ceph_timeout);
         builder = match &settings.ceph_conf {
             Some(path) => builder.config_file(path),
             None => builder.default_config_file(),
