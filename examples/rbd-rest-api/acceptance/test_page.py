@@ -300,8 +300,8 @@ def test_names_are_text_wherever_they_are_shown(page, pool, rbd):
 
 @pytest.mark.parametrize("events", [True, False], ids=["by events", "by polling"])
 def test_the_progress_of_an_operation_is_seen(page, pool, rbd, events):
-    # Without an object map each object is asked for.
-    rbd("create", "--size", "24M", "--object-size", "4K", "--image-feature", "layering", f"{pool}/many")
+    # Without an object map each object is asked for. The page asks how far it is each second.
+    rbd("create", "--size", "24M" if events else "96M", "--object-size", "4K", "--image-feature", "layering", f"{pool}/many")
     page.open(f"#/pools/{pool}/images/many")
     if not events:
         deaf = "const real = fetch; fetch = (url, ...rest) => String(url).endsWith('/events') ? Promise.reject(TypeError('cut')) : real(url, ...rest)"
@@ -323,7 +323,7 @@ def test_the_progress_of_an_operation_is_seen(page, pool, rbd, events):
     page.see("#notice", f"{pool}/many: done", within=120)
     page.gone("#strip .operation", f"{pool}/many")
     seen = page.driver.execute_script("return seen")
-    assert len(seen) >= 3 and seen == sorted(seen) and seen[0] < 1, seen
+    assert len(seen) >= (3 if events else 2) and seen == sorted(seen) and seen[0] < 1, seen
     assert images(rbd, pool) == []
     page.see(".empty", "There are no images")
 
@@ -409,8 +409,13 @@ def test_images_are_filtered_and_paged(page, pool, service, rbd):
     page.open(f"#/pools/{pool}")
     page.see(".pager", "1–100 of 120")
     page.see("tbody tr:first-child .gauge", "0 B of 1 MiB")
-    page.click("#next")
-    page.see(".pager", "101–120 of 120")
+
+    def turned():
+        # The button moves while the rows above it come to their height. On the last page it does nothing.
+        page.click("#next")
+        return any("101–120 of 120" in e.text for e in page.all(".pager"))
+
+    wait_until("the second page is there", turned)
     assert page.hash().endswith("?page=2")
     page.see("tbody tr:last-child th", "disk-119")
     page.driver.refresh()

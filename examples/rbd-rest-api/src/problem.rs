@@ -168,6 +168,8 @@ fn status_of(kind: ErrorKind) -> (StatusCode, &'static str) {
         ErrorKind::ReadOnly => (S::CONFLICT, "read-only"),
         ErrorKind::Canceled => (S::CONFLICT, "canceled"),
         ErrorKind::Mismatch => (S::CONFLICT, "mismatch"),
+        // Somebody else moved, renamed or removed the image meanwhile.
+        ErrorKind::Stale => (S::CONFLICT, "stale"),
         ErrorKind::PermissionDenied => (S::FORBIDDEN, "permission-denied"),
         ErrorKind::OutOfDomain => (S::UNPROCESSABLE_ENTITY, "out-of-domain"),
         ErrorKind::InvalidArgument => (S::UNPROCESSABLE_ENTITY, "invalid-argument"),
