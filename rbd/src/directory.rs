@@ -10,6 +10,7 @@ use ceph_core::cstr::CName;
 use ceph_core::{check, grow};
 use rados::{Error, IoCtx, Result};
 
+use crate::removing::alone;
 use crate::{ffi, names_in, string, subject};
 
 /// An image in a listing.
@@ -142,9 +143,11 @@ pub fn rename(ioctx: &IoCtx, from: &str, to: &str) -> Result<()> {
 #[doc(alias = "rbd_remove")]
 pub fn remove(ioctx: &IoCtx, name: &str) -> Result<()> {
     const OP: &str = "rbd_remove";
-    with_name(OP, ioctx, name, name, |io, name| {
-        // SAFETY: the pool's handle is open, and the name lives until the call returns.
-        check(OP, unsafe { ffi::rbd_remove(io, name) })
+    with_name(OP, ioctx, name, name, |io, c_name| {
+        alone(ioctx, Some(name), || {
+            // SAFETY: the pool's handle is open, and the name lives until the call returns.
+            check(OP, unsafe { ffi::rbd_remove(io, c_name) })
+        })
     })
     .map_err(why_not_removed)
 }
@@ -168,11 +171,13 @@ pub fn remove_with_progress(
     mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send,
 ) -> Result<()> {
     const OP: &str = "rbd_remove_with_progress";
-    with_name(OP, ioctx, name, name, |io, name| {
-        with_progress(OP, &mut progress, |callback, arg| {
-            // SAFETY: the pool's handle is open, the name lives until the call returns, and
-            // `arg` is what `with_progress` made for `callback`.
-            unsafe { ffi::rbd_remove_with_progress(io, name, Some(callback), arg) }
+    with_name(OP, ioctx, name, name, |io, c_name| {
+        alone(ioctx, Some(name), || {
+            with_progress(OP, &mut progress, |callback, arg| {
+                // SAFETY: the pool's handle is open, the name lives until the call returns, and
+                // `arg` is what `with_progress` made for `callback`.
+                unsafe { ffi::rbd_remove_with_progress(io, c_name, Some(callback), arg) }
+            })
         })
     })
     .map_err(why_not_removed)

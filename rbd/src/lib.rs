@@ -126,6 +126,7 @@ mod quiesce;
 mod range;
 #[cfg(feature = "futures")]
 mod reads;
+mod removing;
 mod resize;
 mod schedule;
 #[cfg(feature = "quiesce")]

@@ -7,6 +7,7 @@ use ceph_core::callback::with_progress;
 use ceph_core::check;
 use rados::{Error, IoCtx, Result};
 
+use crate::removing::alone;
 use crate::{ffi, subject};
 
 /// Which images [`trash_purge`] removes, of those that users put in the trash.
@@ -44,8 +45,8 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX).max(1)
 }
 
-/// Removes images from the trash of the pool and namespace of `ioctx`. Blocks for as long as that takes.
-/// Needs the feature `trash-purge`.
+/// Removes images from the trash of the pool and namespace of `ioctx`. Blocks for as long as that takes, and as other
+/// threads remove images there by this connection. Needs the feature `trash-purge`.
 ///
 /// ```no_run
 /// # fn main() -> rbd::Result<()> {
@@ -66,9 +67,11 @@ pub fn trash_purge(ioctx: &IoCtx, what: TrashPurge) -> Result<()> {
     let located = |error: Error| error.on(subject(ioctx, ""));
     let (time, threshold) = what.to_c(OP).map_err(located)?;
     ioctx.conn().check_blocking(OP)?;
-    // SAFETY: the pool's handle is open.
-    let code = unsafe { purge(ioctx.as_raw(), time, threshold) };
-    check(OP, code).map(drop).map_err(located)
+    let purged = alone(ioctx, None, || {
+        // SAFETY: the pool's handle is open.
+        check(OP, unsafe { purge(ioctx.as_raw(), time, threshold) })
+    });
+    purged.map(drop).map_err(located)
 }
 
 /// As [`trash_purge`], reporting images done and their total to `progress`, which runs on a thread of
@@ -90,10 +93,11 @@ pub fn trash_purge_with_progress(
     let located = |error: Error| error.on(subject(ioctx, ""));
     let (time, threshold) = what.to_c(OP).map_err(located)?;
     ioctx.conn().check_blocking(OP)?;
-    with_progress(OP, &mut progress, |callback, arg| {
-        // SAFETY: the pool's handle is open, and `arg` is what `with_progress` made for `callback`.
-        unsafe { purge(ioctx.as_raw(), time, threshold, Some(callback), arg) }
-    })
-    .map(drop)
-    .map_err(located)
+    let purged = alone(ioctx, None, || {
+        with_progress(OP, &mut progress, |callback, arg| {
+            // SAFETY: the pool's handle is open, and `arg` is what `with_progress` made for `callback`.
+            unsafe { purge(ioctx.as_raw(), time, threshold, Some(callback), arg) }
+        })
+    });
+    purged.map(drop).map_err(located)
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
-use rbd::{ErrorKind, Force, Image, OpenOptions, TrashEntry, TrashPurge, TrashSource};
+use rbd::{
+    ErrorKind, Force, Image, ImageOptions, OpenOptions, Order, TrashEntry, TrashPurge, TrashSource,
+};
 use serde_json::Value;
 
 use crate::common::*;
@@ -448,4 +450,35 @@ fn purging_makes_room() {
         rbd::trash_purge(&pool, TrashPurge::UsedAbove(0.0)).unwrap();
         rbd::trash_list(&pool).unwrap().is_empty()
     });
+}
+
+/// If they did not wait for each other, librbd 16 would abort the process in one of some forty rounds.
+#[test]
+fn one_of_many_removes_an_image() {
+    let pool = Pool::new();
+    let options = ImageOptions::new().order(Order::new(16).unwrap());
+    for round in 0..repeat(60).max(1) {
+        options.create(&pool, "image", 64 * MIB).unwrap();
+        let id = Image::open_read_only(&pool, "image").unwrap().id().unwrap();
+        rbd::trash_move(&pool, "image", Duration::ZERO).unwrap();
+        let removed = std::thread::scope(|scope| {
+            let removing: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| rbd::trash_remove(&pool, &id, Force::Yes)))
+                .collect();
+            let purging = scope.spawn(|| rbd::trash_purge(&pool, TrashPurge::Expired));
+            purging.join().unwrap().unwrap();
+            let removed = removing.into_iter().map(|thread| thread.join().unwrap());
+            removed
+                .filter(|removed| match removed {
+                    Ok(()) => true,
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                        false
+                    }
+                })
+                .count()
+        });
+        assert!(removed <= 1, "round {round}: {removed}");
+        assert!(rbd::trash_list(&pool).unwrap().is_empty());
+    }
 }

@@ -1,4 +1,4 @@
-//! The connections to the cluster that all requests share, and that come back by themselves.
+//! The one connection to the cluster that all requests share, and that comes back by itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -86,30 +86,11 @@ pub struct CephStat {
     pub timeouts: u64,
 }
 
-#[derive(Clone)]
-struct Conns {
-    any: Conn,
-    /// Hands no exclusive lock over.
-    keeping: Conn,
-}
-
-impl Conns {
-    fn connect(builder: rados::ConnBuilder) -> rados::Result<Self> {
-        let keeping = builder
-            .clone()
-            .option("rbd_auto_exclusive_lock_until_manual_request", "false");
-        Ok(Self {
-            any: builder.connect()?,
-            keeping: keeping.connect()?,
-        })
-    }
-}
-
 #[derive(Clone, Default)]
 enum State {
     #[default]
     Connecting,
-    Connected(Conns),
+    Connected(Conn),
     Failed(Arc<rados::Error>),
     /// For good.
     Closed,
@@ -192,23 +173,18 @@ impl Ceph {
         self.settings.load().deadline
     }
 
-    /// A connection for what changes images at length: whose images keep their exclusive lock.
-    ///
-    /// Otherwise librbd hands it over to whoever asks, and may then abort the whole process: it finds that it removes
-    /// or cuts an image whose lock it does not have (TrimRequest, 16.2.15).
-    pub async fn keeping_conn(&self) -> Result<Conn, Problem> {
-        let conns = self.conns_until(Instant::now() + self.deadline()).await?;
-        Ok(conns.keeping)
+    /// The connection; waits for the first one, at most until the deadline.
+    pub async fn conn(&self) -> Result<Conn, Problem> {
+        self.conn_until(Instant::now() + self.deadline()).await
     }
 
-    /// The connections; waits for the first ones, at most so long.
-    async fn conns_until(&self, end: Instant) -> Result<Conns, Problem> {
+    async fn conn_until(&self, end: Instant) -> Result<Conn, Problem> {
         let mut changes = self.state.subscribe();
         let known = changes.wait_for(|state| !matches!(state, State::Connecting));
         let connecting = "the service is still connecting";
         match time::timeout_at(end, known).await {
             Ok(Ok(state)) => match &*state {
-                State::Connected(conns) => Ok(conns.clone()),
+                State::Connected(conn) => Ok(conn.clone()),
                 State::Failed(error) => Err(Problem::not_connected(error.to_string())),
                 State::Connecting => Err(Problem::not_connected(connecting)),
                 State::Closed => Err(Problem::ending()),
@@ -239,7 +215,7 @@ impl Ceph {
             Problem::no_answer(deadline)
         };
         let waiting = self.counts.waiting.count();
-        let conn = self.conns_until(end).await?.any;
+        let conn = self.conn_until(end).await?;
         let permit = Arc::clone(&self.calls).acquire_owned();
         let permit = time::timeout_at(end, permit).await.map_err(late)?;
         drop(waiting);
@@ -296,12 +272,12 @@ async fn keep_connected(
     let mut pause = RETRY.0;
     loop {
         let attempt = builder.clone();
-        let (next, wait) = match rados::blocking(move || Conns::connect(attempt)).await {
-            Ok(conns) => {
+        let (next, wait) = match rados::blocking(move || attempt.connect()).await {
+            Ok(conn) => {
                 tracing::info!("connected to the cluster");
                 counts.connects.fetch_add(1, Ordering::Relaxed);
                 pause = RETRY.0;
-                (State::Connected(conns), None)
+                (State::Connected(conn), None)
             }
             Err(error) => {
                 tracing::warn!(%error, "no connection to the cluster; trying again in {pause:?}");

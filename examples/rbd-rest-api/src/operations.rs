@@ -216,7 +216,7 @@ impl Operations {
             permit = permit => permit,
             _ = canceled.wait_for(|&canceled| canceled) => return Err(Problem::canceled()),
         };
-        let conn = ceph.keeping_conn().await?;
+        let conn = ceph.conn().await?;
         let progress = Progress(Arc::clone(entry));
         let work = rados::blocking(move || {
             let _permit = permit;
