@@ -43,7 +43,7 @@ pub(crate) struct Opened {
     /// The user's snapshot that it shows.
     pub(crate) snapshot: Option<String>,
     /// The snapshot that it shows, if no user made that.
-    snap_id: Option<u64>,
+    pub(crate) snap_id: Option<u64>,
     pub(crate) read_only: bool,
 }
 

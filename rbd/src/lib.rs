@@ -144,6 +144,7 @@ mod snapshot;
 mod sparsify;
 mod spec;
 #[cfg(feature = "futures")]
+mod still_there;
 mod stream;
 mod support;
 mod task;

@@ -94,6 +94,15 @@ impl Image {
             .ok_or_else(|| not_found(op).on(self.snap_id_subject(snap_id)))
     }
 
+    /// The id of the snapshot that the image is opened at.
+    pub(crate) fn shown_snap_id(&self) -> Result<Option<u64>> {
+        let opened = &self.handle().opened;
+        match &opened.snapshot {
+            Some(name) => self.snap_id(name).map(Some),
+            None => Ok(opened.snap_id),
+        }
+    }
+
     fn find_snap(&self, is_it: impl FnMut(&SnapInfo) -> bool) -> Result<Option<SnapInfo>> {
         Ok(self.snap_list()?.into_iter().find(is_it))
     }

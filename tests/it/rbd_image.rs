@@ -1,8 +1,9 @@
 //! Images are listed, opened, renamed and closed.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use rbd::{ErrorKind, Features, Image, ImageOptions, OpenOptions};
+use rbd::{ErrorKind, Features, Force, Image, ImageOptions, OpenOptions, Shrink};
 use serde_json::json;
 
 use crate::common::*;
@@ -135,8 +136,8 @@ fn a_read_only_handle_changes_nothing() {
         fails(image.write_all_at(b"x", 0), kind);
         fails(image.discard(0, MIB), kind);
         fails(image.write_zeroes(0, MIB), kind);
-        fails(image.resize(2 * MIB, rbd::Shrink::Deny), kind);
-        fails(image.resize(0, rbd::Shrink::Allow), kind);
+        fails(image.resize(2 * MIB, Shrink::Deny), kind);
+        fails(image.resize(0, Shrink::Allow), kind);
         fails(image.snap_create("other"), kind);
         fails(image.snap_remove("snap"), kind);
         fails(image.snap_rename("snap", "other"), kind);
@@ -160,7 +161,7 @@ fn at_a_snapshot_an_image_is_as_it_was() {
     head.write_all_at(&pattern(1, 8192), 0).unwrap();
     head.snap_create("snap").unwrap();
     head.write_all_at(&pattern(2, 8192), 4096).unwrap();
-    head.resize(2 * MIB, rbd::Shrink::Deny).unwrap();
+    head.resize(2 * MIB, Shrink::Deny).unwrap();
     let old = OpenOptions::new()
         .snapshot("snap")
         .open(&pool, "image")
@@ -320,4 +321,43 @@ fn a_deleted_pool_is_not_found() {
     fails(Image::open(&io, "image"), ErrorKind::NotFound);
     fails(rbd::remove(&io, "image"), ErrorKind::NotFound);
     fails(rbd::list(&io), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_handle_that_is_not_told_asks_what_is_still_there() {
+    let pool = Pool::new();
+    rbd::create(&pool, "image", 2 * MIB).unwrap();
+    let image = Image::open(&pool, "image").unwrap();
+    image.snap_create("snap").unwrap();
+    let read_only = OpenOptions::new().read_only();
+    let head = read_only.open(&pool, "image").unwrap();
+    let snap = OpenOptions::new().snapshot("snap");
+    let snap = snap.open(&pool, "image").unwrap();
+    for size in [4 * MIB, MIB] {
+        image.resize(size, Shrink::Allow).unwrap();
+        assert_eq!(head.size().unwrap(), 2 * MIB);
+        assert_eq!(head.still_there().unwrap(), size);
+        assert_eq!(snap.still_there().unwrap(), 2 * MIB);
+    }
+
+    // A snapshot is known by its id.
+    image.snap_rename("snap", "renamed").unwrap();
+    assert_eq!(snap.still_there().unwrap(), 2 * MIB);
+    image.snap_remove("renamed").unwrap();
+    image.snap_create("snap").unwrap();
+    let text = fails(snap.still_there(), ErrorKind::NotFound);
+    assert!(text.contains("image@snap"), "{text}");
+    assert_eq!(head.still_there().unwrap(), MIB);
+
+    // And so is an image.
+    image.snap_remove("snap").unwrap();
+    image.close().unwrap();
+    rbd::rename(&pool, "image", "other").unwrap();
+    rbd::create(&pool, "image", 8 * MIB).unwrap();
+    assert_eq!(head.still_there().unwrap(), MIB);
+    rbd::trash_move(&pool, "other", Duration::ZERO).unwrap();
+    assert_eq!(head.still_there().unwrap(), MIB);
+    rbd::trash_remove(&pool, &head.id().unwrap(), Force::No).unwrap();
+    fails(head.still_there(), ErrorKind::NotFound);
+    fails(snap.still_there(), ErrorKind::NotFound);
 }

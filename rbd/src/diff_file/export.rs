@@ -8,7 +8,7 @@ use rados::{Completion, Error, Result};
 
 use super::{DEPTH, DiffFormat, DiffHeader, DiffWriter, is_zero, piece_end, report};
 use crate::image::Image;
-use crate::{DiffExtent, DiffOptions, IoFlags, OpenOptions, SnapInfo};
+use crate::{DiffExtent, DiffOptions, IoFlags, SnapInfo};
 
 const OP: &str = "export_diff";
 
@@ -148,13 +148,7 @@ fn still_there(image: &Image, snaps: &[SnapInfo]) -> Result<()> {
     if snaps.is_empty() {
         return Ok(());
     }
-    let again = OpenOptions::new().read_only();
-    let again = match image.id() {
-        Ok(id) => again.open_by_id(image.ioctx(), &id)?,
-        // One of the old format has none.
-        Err(_) => again.open(image.ioctx(), image.opened_as())?,
-    };
-    let now = again.snap_list()?;
+    let now = image.reopened()?.snap_list()?;
     let same = |snap: &SnapInfo| now.iter().any(|s| (s.id, &s.name) == (snap.id, &snap.name));
     match snaps.iter().find(|snap| !same(snap)) {
         Some(snap) => Err(gone(image, &snap.name)),

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use rados::IoCtx;
-use rbd::{DiffOptions, Image, ImageStream, ImageWriter, IoFlags, OpenOptions};
+use rados::{ErrorKind, IoCtx};
+use rbd::{DiffOptions, Image, ImageStream, ImageWriter, IoFlags};
 use serde::Deserialize;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
@@ -220,11 +220,6 @@ async fn put(
 struct Opened {
     image: Image,
     size: u64,
-    /// Its id; one of the old format has none.
-    id: Option<String>,
-    name: Name,
-    /// The snapshot's name and id.
-    snapshot: Option<(Name, u64)>,
 }
 
 impl Opened {
@@ -232,20 +227,8 @@ impl Opened {
         let place = path.place(query.namespace);
         let opened = ceph.in_pool(&place, move |ioctx: &IoCtx| {
             let image = open_to_look(ioctx, &path.image, query.snapshot.as_deref())?;
-            let mut snapshot = None;
-            if let Some(name) = query.snapshot {
-                let snaps = image.snap_list()?;
-                let snap = snaps.iter().find(|snap| snap.name == *name);
-                let id = snap.ok_or_else(|| gone(&image))?.id;
-                snapshot = Some((name, id));
-            }
-            Ok(Self {
-                size: image.size()?,
-                id: image.id().ok(),
-                name: path.image,
-                snapshot,
-                image,
-            })
+            let size = image.size()?;
+            Ok(Self { image, size })
         });
         opened.await
     }
@@ -253,23 +236,10 @@ impl Opened {
     /// Checks that everything before `end` is still there: what has been removed or cut off meanwhile reads as
     /// zeros, and a handle that is open for reading only does not notice.
     fn check(&self, end: u64) -> Result<()> {
-        let options = OpenOptions::new().read_only();
-        let ioctx = self.image.ioctx();
-        let again = match &self.id {
-            Some(id) => options.open_by_id(ioctx, id)?,
-            None => options.open(ioctx, &self.name)?,
-        };
-        let there = match &self.snapshot {
-            Some((name, id)) => {
-                let mut snaps = again.snap_list()?.into_iter();
-                snaps.any(|snap| snap.name == **name && snap.id == *id)
-            }
-            None => again.size()? >= end,
-        };
-        again.close()?;
-        match there {
-            true => Ok(()),
-            false => Err(gone(&self.image)),
+        match self.image.still_there() {
+            Ok(size) if size >= end => Ok(()),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            _ => Err(gone(&self.image)),
         }
     }
 }
