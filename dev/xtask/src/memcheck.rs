@@ -39,6 +39,7 @@ const SKIPPED: &[&str] = &[
     // They run other programs only.
     "example",
     "rbd_bulk::",
+    "rbd_stall::",
     // In a forked child, what only the parent's other threads point to counts as lost.
     "fork::",
     // Passphrases are slow to try, by design; `luks2` does all that these do of ours.
