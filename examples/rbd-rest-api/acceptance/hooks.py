@@ -180,8 +180,10 @@ def mend(case, path):
         ask(case, "POST", "/namespaces", {"name": parts["namespace"]} if parts["namespace"] in NAMESPACES else {})
     elif "/trash/" in path:
         ask(case, "POST", "/images", {"name": "wasted", "size": LARGEST})
-        ask(case, "DELETE", "/images/wasted?trash=true")
+        # What is to come back is not to be purged meanwhile.
+        delay = 3600 if path.endswith("/restore") else 0
+        ask(case, "DELETE", f"/images/wasted?trash=true&delay_seconds={delay}")
         items = ask(case, "GET", "/trash")["Items"]
-        _trash[:] = [item["id"] for item in items]
+        _trash[:] = [item["id"] for item in items if item["name"] == "wasted"]
     elif parts.get("image") in IMAGES:
         make_image(case, parts["image"])
