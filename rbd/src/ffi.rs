@@ -23,13 +23,13 @@ pub(crate) use rbd_sys::{
     rbd_completion_t, rbd_copy_with_progress2, rbd_copy_with_progress4, rbd_create4,
     rbd_diff_iterate2, rbd_discard, rbd_flatten_with_progress, rbd_flush,
     rbd_get_block_name_prefix, rbd_get_create_timestamp, rbd_get_data_pool_id, rbd_get_features,
-    rbd_get_flags, rbd_get_id, rbd_get_old_format, rbd_get_size, rbd_get_stripe_count,
-    rbd_get_stripe_unit, rbd_image_info_t, rbd_image_options_create, rbd_image_options_destroy,
-    rbd_image_options_set_string, rbd_image_options_set_uint64, rbd_image_options_t,
-    rbd_image_spec_t, rbd_image_t, rbd_invalidate_cache, rbd_open, rbd_open_by_id,
-    rbd_open_by_id_read_only, rbd_open_read_only, rbd_read, rbd_read_iterate2, rbd_read2,
-    rbd_rebuild_object_map, rbd_remove, rbd_remove_with_progress, rbd_rename, rbd_resize2,
-    rbd_snap_create, rbd_snap_get_limit, rbd_snap_get_timestamp, rbd_snap_info_t,
+    rbd_get_flags, rbd_get_id, rbd_get_old_format, rbd_get_overlap, rbd_get_size,
+    rbd_get_stripe_count, rbd_get_stripe_unit, rbd_image_info_t, rbd_image_options_create,
+    rbd_image_options_destroy, rbd_image_options_set_string, rbd_image_options_set_uint64,
+    rbd_image_options_t, rbd_image_spec_t, rbd_image_t, rbd_invalidate_cache, rbd_open,
+    rbd_open_by_id, rbd_open_by_id_read_only, rbd_open_read_only, rbd_read, rbd_read_iterate2,
+    rbd_read2, rbd_rebuild_object_map, rbd_remove, rbd_remove_with_progress, rbd_rename,
+    rbd_resize2, rbd_snap_create, rbd_snap_get_limit, rbd_snap_get_timestamp, rbd_snap_info_t,
     rbd_snap_is_protected, rbd_snap_list, rbd_snap_list_end, rbd_snap_protect, rbd_snap_remove,
     rbd_snap_remove2, rbd_snap_rename, rbd_snap_rollback, rbd_snap_rollback_with_progress,
     rbd_snap_set, rbd_snap_set_limit, rbd_snap_unprotect, rbd_stat, rbd_update_features,
@@ -93,9 +93,9 @@ pub(crate) use rbd_sys::{rbd_get_access_timestamp, rbd_get_modify_timestamp};
 pub(crate) use rbd_sys::{rbd_get_name, rbd_get_op_features};
 #[cfg(feature = "image-spec")]
 pub(crate) use rbd_sys::{
-    rbd_get_overlap, rbd_get_parent, rbd_linked_image_spec_cleanup,
-    rbd_linked_image_spec_list_cleanup, rbd_linked_image_spec_t, rbd_list_children3,
-    rbd_list_descendants, rbd_snap_spec_cleanup, rbd_snap_spec_t,
+    rbd_get_parent, rbd_linked_image_spec_cleanup, rbd_linked_image_spec_list_cleanup,
+    rbd_linked_image_spec_t, rbd_list_children3, rbd_list_descendants, rbd_snap_spec_cleanup,
+    rbd_snap_spec_t,
 };
 #[cfg(feature = "watchers")]
 pub(crate) use rbd_sys::{rbd_image_watcher_t, rbd_watchers_list, rbd_watchers_list_cleanup};

@@ -143,8 +143,8 @@ mod snapshot;
 #[cfg(feature = "deep-copy")]
 mod sparsify;
 mod spec;
-#[cfg(feature = "futures")]
 mod still_there;
+#[cfg(feature = "futures")]
 mod stream;
 mod support;
 mod task;
