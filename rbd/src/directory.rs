@@ -10,7 +10,7 @@ use ceph_core::cstr::CName;
 use ceph_core::{check, grow};
 use rados::{Error, IoCtx, Result};
 
-use crate::removing::alone;
+use crate::removing::image_alone;
 use crate::{ffi, names_in, string, subject};
 
 /// An image in a listing.
@@ -143,11 +143,9 @@ pub fn rename(ioctx: &IoCtx, from: &str, to: &str) -> Result<()> {
 #[doc(alias = "rbd_remove")]
 pub fn remove(ioctx: &IoCtx, name: &str) -> Result<()> {
     const OP: &str = "rbd_remove";
-    with_name(OP, ioctx, name, name, |io, c_name| {
-        alone(ioctx, Some(name), || {
-            // SAFETY: the pool's handle is open, and the name lives until the call returns.
-            check(OP, unsafe { ffi::rbd_remove(io, c_name) })
-        })
+    image_alone(OP, ioctx, name, |io, name| {
+        // SAFETY: the pool's handle is open, and the name lives until the call returns.
+        check(OP, unsafe { ffi::rbd_remove(io, name) })
     })
     .map_err(why_not_removed)
 }
@@ -171,13 +169,11 @@ pub fn remove_with_progress(
     mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send,
 ) -> Result<()> {
     const OP: &str = "rbd_remove_with_progress";
-    with_name(OP, ioctx, name, name, |io, c_name| {
-        alone(ioctx, Some(name), || {
-            with_progress(OP, &mut progress, |callback, arg| {
-                // SAFETY: the pool's handle is open, the name lives until the call returns, and
-                // `arg` is what `with_progress` made for `callback`.
-                unsafe { ffi::rbd_remove_with_progress(io, c_name, Some(callback), arg) }
-            })
+    image_alone(OP, ioctx, name, |io, name| {
+        with_progress(OP, &mut progress, |callback, arg| {
+            // SAFETY: the pool's handle is open, the name lives until the call returns, and
+            // `arg` is what `with_progress` made for `callback`.
+            unsafe { ffi::rbd_remove_with_progress(io, name, Some(callback), arg) }
         })
     })
     .map_err(why_not_removed)

@@ -4,9 +4,13 @@
 //! well, in another thread, C goes on without the exclusive lock, and may then abort the process (16.2.15). So the
 //! second waits for the first, and finds that the image is gone.
 
+use std::ffi::c_char;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use rados::sys::rados_ioctx_t;
 use rados::{IoCtx, Result};
+
+use crate::directory::with_name;
 
 /// What is being removed.
 static ALL: Mutex<Vec<Removing>> = Mutex::new(Vec::new());
@@ -26,8 +30,8 @@ struct Removing {
 impl Removing {
     /// Whether both may remove the same image.
     fn meets(&self, other: &Self) -> bool {
-        let place = |this: &Self| (this.client, this.pool);
-        place(self) == place(other)
+        self.client == other.client
+            && self.pool == other.pool
             && self.namespace == other.namespace
             && (self.image.is_none() || other.image.is_none() || self.image == other.image)
     }
@@ -53,6 +57,18 @@ pub(crate) fn alone<T>(
     drop(all);
     let _ended = Ended(this);
     call()
+}
+
+/// [`alone`] with an image's name or id, checked and as C wants it.
+pub(crate) fn image_alone(
+    op: &'static str,
+    ioctx: &IoCtx,
+    image: &str,
+    call: impl FnOnce(rados_ioctx_t, *const c_char) -> Result<u64>,
+) -> Result<()> {
+    with_name(op, ioctx, image, image, |io, name| {
+        alone(ioctx, Some(image), || call(io, name))
+    })
 }
 
 struct Ended(Removing);

@@ -10,7 +10,7 @@ use ceph_core::{check, grow};
 use rados::{Error, Force, IoCtx, Result};
 
 use crate::directory::{checked_name, why_not_removed, with_name};
-use crate::removing::alone;
+use crate::removing::image_alone;
 use crate::{ffi, string, subject};
 
 /// An image in the trash.
@@ -191,11 +191,9 @@ pub fn trash_restore(ioctx: &IoCtx, id: &str, new_name: Option<&str>) -> Result<
 pub fn trash_remove(ioctx: &IoCtx, id: &str, force: Force) -> Result<()> {
     const OP: &str = "rbd_trash_remove";
     let remove = ffi::optional(&ffi::rbd_trash_remove)?;
-    with_name(OP, ioctx, id, id, |io, c_id| {
-        alone(ioctx, Some(id), || {
-            // SAFETY: the pool's handle is open, and the id lives until the call returns.
-            check(OP, unsafe { remove(io, c_id, force == Force::Yes) })
-        })
+    image_alone(OP, ioctx, id, |io, id| {
+        // SAFETY: the pool's handle is open, and the id lives until the call returns.
+        check(OP, unsafe { remove(io, id, force == Force::Yes) })
     })
     .map_err(|error| why_not_removed_from_trash(error, force))
 }
@@ -220,13 +218,11 @@ pub fn trash_remove_with_progress(
 ) -> Result<()> {
     const OP: &str = "rbd_trash_remove_with_progress";
     let remove = ffi::optional(&ffi::rbd_trash_remove_with_progress)?;
-    with_name(OP, ioctx, id, id, |io, c_id| {
-        alone(ioctx, Some(id), || {
-            with_progress(OP, &mut progress, |callback, arg| {
-                // SAFETY: the pool's handle is open, the id lives until the call returns, and `arg` is
-                // what `with_progress` made for `callback`.
-                unsafe { remove(io, c_id, force == Force::Yes, Some(callback), arg) }
-            })
+    image_alone(OP, ioctx, id, |io, id| {
+        with_progress(OP, &mut progress, |callback, arg| {
+            // SAFETY: the pool's handle is open, the id lives until the call returns, and `arg` is
+            // what `with_progress` made for `callback`.
+            unsafe { remove(io, id, force == Force::Yes, Some(callback), arg) }
         })
     })
     .map_err(|error| why_not_removed_from_trash(error, force))
