@@ -243,14 +243,18 @@ fn a_run_that_is_killed_leaves_what_the_next_goes_on_from() {
     program();
     let started = Instant::now();
     backup.prints(&["take", "image", scratch.path().to_str().unwrap()]);
-    let whole = started.elapsed().as_micros() as u64;
+    let mut whole = started.elapsed().as_micros() as u64;
     let (mut contents, mut killed) = (Vec::new(), 0);
     for _ in 1..=5 {
         for _ in 0..2 {
             change(&source, &mut random);
             let expected = content(&source);
-            let after = Duration::from_micros(random.below(whole));
-            killed += u32::from(backup.kill(&["take", "image", backup.folder()], after));
+            let after = random.below(whole);
+            let moment = Duration::from_micros(after);
+            match backup.kill(&["take", "image", backup.folder()], moment) {
+                true => killed += 1,
+                false => whole = after, // it takes less now
+            }
             if backup.generations().len() > contents.len() {
                 contents.push(expected); // it was killed when it had finished it
             }

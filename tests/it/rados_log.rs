@@ -218,15 +218,14 @@ fn a_stream_can_be_dropped_while_lines_come() {
         let conns = [own(), own()];
         let mut events = 0;
         let started = Instant::now();
-        while started.elapsed() < Duration::from_secs(2) {
+        while events == 0 || started.elapsed() < Duration::from_secs(2) {
+            assert!(started.elapsed() < PATIENCE, "no line has come");
             for (n, conn) in conns.iter().enumerate() {
                 let level = [LogLevel::Debug, LogLevel::Info][n];
                 let mut log = conn.log_with_capacity(level, 2).unwrap();
                 events += u32::from(log.recv_timeout(Duration::from_micros(200)).is_some());
             }
         }
-        // Some of the drops met a callback.
-        assert!(events > 0);
         stop.store(true, Ordering::Relaxed);
     });
 }

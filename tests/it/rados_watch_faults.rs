@@ -135,7 +135,7 @@ fn a_watcher_that_was_killed_is_among_those_who_did_not_answer() {
     poll("the other process to watch", || !listed().is_empty());
     let watchers = listed();
     let timeout = Duration::from_secs(2);
-    let reply = pool.notify("object", b"\0\0\0\0", Some(timeout)).unwrap();
+    let reply = pool.notify("object", b"\0\0\0\0", Some(PATIENCE)).unwrap();
     assert_eq!((reply.acks.len(), reply.timed_out.len()), (1, 0));
     watcher.kill().unwrap();
     watcher.wait().unwrap();

@@ -77,7 +77,7 @@ fn what_is_dropped_while_an_osd_is_frozen_does_not_wait_and_leaves_no_watch() {
     assert!(!closing.is_complete() && !watching.is_complete());
     drop(watching);
     let took = frozen.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     // This one waits.
     let dropped = thread::spawn(move || drop(third));
     cluster.resume(OSD).unwrap();

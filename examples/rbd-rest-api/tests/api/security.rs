@@ -283,7 +283,7 @@ fn wrong_parts_of_paths_are_named() {
 
 #[test]
 fn bodies_are_bounded_and_have_to_come_in_time() {
-    let args = ["--insecure-no-auth", "--client-timeout", "0.3"];
+    let args = ["--insecure-no-auth", "--client-timeout", "1"];
     let service = Service::start_with(&args);
     // Whole bodies, of each kind.
     let long = format!("{{\"name\": \"{}\"}}", "x".repeat(300_000));
@@ -351,9 +351,9 @@ fn slow_and_idle_clients_are_let_go() {
     let args = [
         "--insecure-no-auth",
         "--client-timeout",
-        "0.3",
+        "1",
         "--keep-alive",
-        "0.6",
+        "2",
     ];
     let service = Service::start_with(&args);
     let start = Instant::now();
@@ -380,7 +380,7 @@ fn slow_and_idle_clients_are_let_go() {
     let start = Instant::now();
     assert_eq!(kept.rest(), "");
     assert!(
-        start.elapsed() > Duration::from_millis(300),
+        start.elapsed() > Duration::from_secs(1),
         "it was kept too short"
     );
     wait_until("all are closed", LONG, || {
@@ -432,7 +432,7 @@ fn connections_are_bounded_and_the_others_wait() {
         "--max-connections",
         "4",
         "--client-timeout",
-        "1",
+        "2",
     ];
     let service = Service::start_with(&args);
     let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
