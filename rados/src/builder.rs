@@ -176,6 +176,9 @@ impl ConnBuilder {
     ///
     /// An operation that runs into it fails with `TimedOut`; if it was a write, it may have been
     /// applied, or still be.
+    ///
+    /// librados forgets it for a notification that is under way when the OSD is marked down. An image's watchers
+    /// are notified of each change, so that a call that changes or closes an image may wait until the OSD is back.
     #[must_use]
     pub fn osd_timeout(self, timeout: Duration) -> Self {
         self.option("rados_osd_op_timeout", seconds(timeout))
