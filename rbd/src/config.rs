@@ -118,6 +118,22 @@ pub fn config_pool_list(ioctx: &IoCtx) -> Result<Vec<ConfigOption>> {
 /// Overrides an option for the images of a pool, of all its namespaces, which are opened from now on. Blocks. Needs the
 /// feature `pool-config`.
 ///
+/// Images that are open take it over, too, as C tells all clients: it changes the option
+/// `rbd_config_pool_override_update_timestamp` of the whole cluster. A client that closes an image just when it is sent
+/// that, or another option of librbd's, may **hang for ever** (16.2.15; ceph PR 53568). One that opens and closes many
+/// should have a value of its own for this option, which goes before the cluster's: its open images then keep what they
+/// have until they are refreshed for another reason.
+///
+/// ```no_run
+/// # fn main() -> rados::Result<()> {
+/// let conn = rados::Conn::builder()
+///     .default_config_file()
+///     .option("rbd_config_pool_override_update_timestamp", "1")
+///     .connect()?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// `InvalidArgument` for a name that is no option which a pool can override, or a value that is none of its;
 /// `PermissionDenied`; `Unsupported` where the library lacks the function.

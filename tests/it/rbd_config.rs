@@ -1,8 +1,13 @@
 //! Options that pools and images override, and limits of the rate of I/O.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rados::Conn;
 use rbd::{ConfigOption, ConfigSource, ErrorKind, Image, Qos};
+use testcluster::TestCluster;
 
 use crate::common::*;
 use crate::rbd_common::*;
@@ -103,6 +108,64 @@ fn only_options_are_set_and_only_to_what_they_can_be() {
     let reader = Image::open_read_only(&pool, "image").unwrap();
     fails(reader.config_set("rbd_cache", "false"), ErrorKind::ReadOnly);
     assert!(!reader.config_list().unwrap().is_empty());
+}
+
+#[test]
+fn a_pool_is_configured_while_images_are_closed() {
+    if !has("pool-config") {
+        return;
+    }
+    const UPDATED: &str = "rbd_config_pool_override_update_timestamp";
+    let cluster = TestCluster::builder().start().unwrap();
+    // Without its file, which has the option for all.
+    let builder = || {
+        let builder = Conn::builder().mon_host(cluster.mon_host());
+        builder.key(cluster.admin_key())
+    };
+    let conn = builder().option(UPDATED, "1").connect().unwrap();
+    // One that goes on where the other hangs.
+    let setting = builder().connect().unwrap();
+    let pool = conn.ioctx("rbd").unwrap();
+    rbd::create(&pool, "image", MIB).unwrap();
+    let (stop, closed) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU32::new(0)),
+    );
+    // Threads that may be left behind: what hangs cannot be waited for.
+    let closing = [(); 2].map(|()| {
+        let own = conn.ioctx("rbd").unwrap();
+        let (stop, closed) = (stop.clone(), closed.clone());
+        thread::spawn(move || {
+            let open = || Image::open_read_only(&own, "image").unwrap();
+            // The more there are to tell, the longer that takes.
+            let _others = [(); 30].map(|()| open());
+            while !stop.load(Ordering::Relaxed) {
+                open().close().unwrap();
+                closed.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    });
+    let some_more = || {
+        let before = closed.load(Ordering::Relaxed);
+        poll("images to be closed", || {
+            closed.load(Ordering::Relaxed) > before + 2
+        });
+    };
+    some_more();
+    let pool = setting.ioctx("rbd").unwrap();
+    rbd::config_pool_set(&pool, "rbd_readahead_max_bytes", "8192").unwrap();
+    // As that does, which has a new value each second only.
+    for n in 1..=repeat(200) {
+        let value = n.to_string();
+        setting
+            .cluster_config_set("global", UPDATED, &value)
+            .unwrap();
+    }
+    some_more();
+    stop.store(true, Ordering::Relaxed);
+    for closing in closing {
+        closing.join().unwrap();
+    }
 }
 
 #[test]

@@ -42,6 +42,9 @@ const FIXED: &[(&str, &str)] = &[
     ("mon_allow_pool_delete", "true"),
     ("mon_allow_pool_size_one", "true"),
     ("mon_max_pg_per_osd", "10000"),
+    // A client that closes an image while the monitors send it an option of librbd's may hang. What configures a pool
+    // has this one sent to all clients, and what a client has set itself goes before it.
+    ("rbd_config_pool_override_update_timestamp", "1"),
     // The initial map places the osds already.
     ("osd_crush_update_on_start", "false"),
     ("osd_class_load_list", "*"),

@@ -136,7 +136,10 @@ impl Ceph {
             .id(&settings.ceph_id)
             .mount_timeout(settings.deadline)
             .mon_timeout(settings.ceph_timeout)
-            .osd_timeout(settings.ceph_timeout);
+            .osd_timeout(settings.ceph_timeout)
+            // Who configures a pool changes this for all clients, and that, at the wrong moment, can hang one that
+            // closes an image (see `rbd::config_pool_set`). No image is open for long here.
+            .option("rbd_config_pool_override_update_timestamp", "1");
         builder = match &settings.ceph_conf {
             Some(path) => builder.config_file(path),
             None => builder.default_config_file(),
