@@ -115,10 +115,9 @@ pub fn config_pool_list(ioctx: &IoCtx) -> Result<Vec<ConfigOption>> {
     .map_err(|error| error.on(subject(ioctx, "")))
 }
 
-/// Overrides an option for the images of a pool, of all its namespaces, which are opened from now on. Blocks. Needs the
-/// feature `pool-config`.
+/// Overrides an option for the images of a pool, of all its namespaces. Blocks. Needs the feature `pool-config`.
 ///
-/// Images that are open take it over, too, as C tells all clients: it changes the option
+/// Images that are open take it over, too, a moment later, as C tells all clients: it changes the option
 /// `rbd_config_pool_override_update_timestamp` of the whole cluster. A client that closes an image just when it is sent
 /// that, or another option of librbd's, may **hang for ever** (16.2.15; ceph PR 53568). One that opens and closes many
 /// should have a value of its own for this option, which goes before the cluster's: its open images then keep what they
