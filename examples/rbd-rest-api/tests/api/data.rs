@@ -250,7 +250,8 @@ fn a_client_that_goes_leaves_nothing_running() {
         go();
     }
     let after = ["Threads", "VmHWM"].map(|key| status_of(&service, key));
-    assert!(after[0] <= before[0] + 2, "{before:?} {after:?}");
+    // One that stayed for each time would be six.
+    assert!(after[0] < before[0] + 6, "{before:?} {after:?}");
     assert!(after[1] < before[1] + 48 * 1024, "{before:?} {after:?}");
     let whole = get(&service, &path, &[]);
     assert!(whole.status == 200 && whole.body[..4 << 20] == data[..4 << 20]);
