@@ -79,7 +79,9 @@ fn threads(service: &Service) -> usize {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     // One may end meanwhile.
     let names = tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    names.filter(|name| name.trim() != "tokio-rt-worker").count()
+    names
+        .filter(|name| name.trim() != "tokio-rt-worker")
+        .count()
 }
 
 /// Waits for something that comes.
