@@ -253,7 +253,8 @@ fn a_service_that_is_told_to_end_cancels_and_tells() {
 #[test]
 fn a_service_that_is_told_to_end_waits_for_operations() {
     let pool = Pool::new();
-    let (mut here, there) = (Service::start(), Service::start());
+    let mut here = Service::start_with(&["--insecure-no-auth", "--grace", "600"]);
+    let there = Service::start();
     let path = location(&start_long(&here, &pool, 2048));
     let status = here.terminate();
     assert!(status.success(), "{status}");
