@@ -238,6 +238,13 @@ impl Answer {
     }
 }
 
+/// Waits until the cluster answers it.
+#[track_caller]
+pub fn wait_ready(service: &Service) {
+    let ready = || service.get("/readyz").status == 200;
+    testcluster::wait_until("it is ready", Duration::from_secs(60), ready).unwrap();
+}
+
 /// A name that no other test has.
 pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
