@@ -119,9 +119,9 @@ pub fn config_pool_list(ioctx: &IoCtx) -> Result<Vec<ConfigOption>> {
 ///
 /// Images that are open take it over, too, a moment later, as C tells all clients: it changes the option
 /// `rbd_config_pool_override_update_timestamp` of the whole cluster. A client that closes an image just when it is sent
-/// that, or another option of librbd's, may **hang for ever** (16.2.15; ceph PR 53568). One that opens and closes many
-/// should have a value of its own for this option, which goes before the cluster's: its open images then keep what they
-/// have until they are refreshed for another reason.
+/// that, or another option of librbd's, may **hang for ever** with librbd 14 and 16 (ceph PR 53568; 18.2.7 and 20.2.4
+/// do not). With those, one that opens and closes many should have a value of its own for this option, which goes before
+/// the cluster's: its open images then keep what they have until they are refreshed for another reason.
 ///
 /// ```no_run
 /// # fn main() -> rados::Result<()> {
