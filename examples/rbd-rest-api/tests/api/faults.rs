@@ -257,7 +257,7 @@ fn monitors_and_osds_go_and_come_back() {
         }
     }
     assert!(service.metric("rbd_rest_api_ceph_call_timeouts_total") >= 30.0);
-    // No call is under way any more. Nor has the way back cost anything.
+    // No call is under way any more, and connecting again has left no thread behind.
     wait_until("threads have ended", LONG, || threads(&service) <= before).unwrap();
     assert_eq!(service.metric("rbd_rest_api_ceph_connects_total"), 1.0);
 }

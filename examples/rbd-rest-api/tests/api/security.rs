@@ -323,7 +323,7 @@ fn bodies_are_bounded_and_have_to_come_in_time() {
         answer.join().unwrap()
     });
     assert_eq!(writer, 408);
-    assert!(start.elapsed() < Duration::from_secs(15));
+    assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(service.get("/healthz").status, 200);
 }
 
@@ -371,7 +371,7 @@ fn slow_and_idle_clients_are_let_go() {
     assert!(sent < head.len(), "all was taken");
     assert_eq!(slow.rest(), "");
     assert_eq!(silent.rest(), "");
-    assert!(start.elapsed() < Duration::from_secs(30));
+    assert!(start.elapsed() < Duration::from_secs(10));
     // It makes a request, and another that it does not end.
     let mut kept = Raw::connect(&service);
     let whole = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
